@@ -42,8 +42,9 @@ struct Limits {
   std::size_t max_url_bytes = 8 * 1024;
   std::size_t max_connections = 20000;
   std::size_t max_connections_per_address = 1024;  // trusted proxies are not counted
-  std::chrono::milliseconds head_timeout{
-      10'000};  // first byte to last byte of a head, TLS handshake
+  // From a new connection, or the first byte of a later head, to the head's last byte; the same
+  // again for a TLS handshake.
+  std::chrono::milliseconds head_timeout{10'000};
   std::chrono::milliseconds body_timeout{30'000};   // without a byte of the body
   std::chrono::milliseconds idle_timeout{75'000};   // between requests
   std::chrono::milliseconds write_timeout{30'000};  // without the peer taking a byte
@@ -108,8 +109,9 @@ class Exchange {
   virtual ~Exchange() = default;
   virtual const Request& request() const = 0;
 
-  // Answers. To HEAD the server sends the same head without the body. An unread body is drained if
-  // little is left of it; otherwise the connection is closed after the answer.
+  // Answers, once; the response's views need to hold during the call only. To HEAD the server sends
+  // the same head without the body. An unread body is drained if little is left of it; otherwise
+  // the connection is closed after the answer.
   virtual void Answer(Response&& response) = 0;
 
   // Collects the whole body (at most max_bytes, else 413 through Handler::OnProtocolError), then
@@ -118,10 +120,13 @@ class Exchange {
   virtual void ReadBody(std::size_t max_bytes,
                         std::function<void(Exchange&, std::string_view body)> done) = 0;
 
-  // Streams the body into the sink (at most max_bytes). Answer comes through a Deferred.
+  // Streams the body into the sink (at most max_bytes). Answer comes through a Deferred, from the
+  // sink's own calls too. When the body breaks off, OnAbort comes first; if nothing was answered
+  // yet and the peer is there, Handler::OnProtocolError answers, and the exchange is over.
   virtual void StreamBody(std::uint64_t max_bytes, std::unique_ptr<BodySink> sink) = 0;
 
-  // The answer will come later. Views in request() hold until then.
+  // The answer will come later. Views in request() hold until then. May be called more than once;
+  // the exchange is given up when the last Deferred goes unanswered.
   virtual Deferred Defer() = 0;
 };
 
@@ -132,8 +137,9 @@ class Handler {
   // The head is complete and within bounds. Answer, read the body, or defer, before returning.
   virtual void OnRequest(Exchange& exchange) = 0;
   // Bytes were refused before or instead of a request, or a body broke its bound. The server closes
-  // the connection after the answer. `request_line` is what was received of it, bounded and
-  // not trusted: it may hold a token. `answer` takes the refusal.
+  // the connection after the answer. `detail` says what is wrong, in words of the server's own:
+  // nothing of what was received. `answer` takes the refusal; its views must hold until the next
+  // call of this handler.
   virtual void OnProtocolError(ProtocolError error, std::string_view detail, const IpAddress& peer,
                                Response& answer) = 0;
   // About every 100 ms on this thread: flush a log, fold a counter.
