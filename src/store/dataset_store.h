@@ -1,0 +1,53 @@
+// The records of datasets, in a database of their own. A generation is one whole set of records of
+// a dataset; which one counts, the dataset's definition says (store.h), and a change of it is what
+// makes an import visible, since no transaction spans the two databases.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "core/record.h"
+#include "core/record_query.h"
+
+namespace latchkey::store {
+
+// Writes one new generation. Not thread-safe; one at a time per writer. Destroyed without Finish,
+// what it wrote is removed (at once, or by DropUnlisted after a crash).
+class GenerationWriter {
+ public:
+  virtual ~GenerationWriter() = default;
+  virtual std::int64_t generation() const = 0;
+  // One chunk, one transaction; a record with the same key, subkey and date replaces the earlier
+  // one, with `keep_first` the earlier one stays. kUnavailable on a full disk.
+  virtual Status Append(std::span<const core::Record> records, bool keep_first) = 0;
+  // Makes all of it durable. The number of records in the generation.
+  virtual Result<std::uint64_t> Finish() = 0;
+};
+
+class DatasetStore {
+ public:
+  virtual ~DatasetStore() = default;
+
+  // Thread-safe, each of them.
+  virtual Result<std::unique_ptr<GenerationWriter>> BeginGeneration() = 0;
+  // Newest first: by date, then key and subkey in folded order; oldest first is its reverse order.
+  // `interrupted` is asked now and then; true ends the query with kUnavailable.
+  virtual Result<std::vector<core::Record>> Query(std::int64_t generation,
+                                                  const core::RecordQuery& query,
+                                                  const std::function<bool()>& interrupted) = 0;
+  // Removes a generation in chunks, so that no other write waits long.
+  virtual Status Drop(std::int64_t generation) = 0;
+  // Removes every generation that is not in `listed` (what a crash left behind). Called at start,
+  // before any writer.
+  virtual Status DropUnlisted(std::span<const std::int64_t> listed) = 0;
+
+  virtual Status CheckIntegrity() = 0;
+  virtual Status BackUp(const std::string& file) = 0;
+};
+
+}  // namespace latchkey::store
