@@ -2,6 +2,8 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "base/ip_address.h"
 #include "base/time.h"
@@ -27,7 +29,9 @@ struct Facts {
   Action action = Action::kRead;
   // Of the dataset asked for: by its workspace, known without knowing whether the dataset exists.
   DatasetClass dataset_class = DatasetClass::kWorkspace;
-  bool own_workspace = false;  // the workspace is the token's account's
+  // The workspace asked for, in lower case: a workspace dataset is the account's own where this is
+  // the account's name.
+  std::string_view workspace;
   bool dataset_exists = false;
   bool dataset_test = false;  // marked `test`; only with dataset_exists
   IpAddress client_address;
