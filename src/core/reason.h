@@ -14,6 +14,7 @@ enum class Reason : std::uint8_t {
   kBadRequest,
   kInvalidValues,
   kTokenRequired,
+  kSignInRequired,
   kSecretTokenRequired,
   kDataRestricted,
   kPremiumRequired,
