@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "core/dataset.h"
 
 namespace latchkey::core {
 
@@ -38,12 +39,22 @@ struct ParsedRecordQuery {
 
 // Reads limit, last, first, from, to, on and format (wire.md §7); token and nonce are skipped. Any
 // other name, a name twice, and any value that is not allowed is kInvalid; the public text names
-// the parameter and what would be right. At most one record unless a parameter asks for more; a
-// range without limit gives up to max_records; more than max_records is kInvalid.
+// the parameter and what would be right (never a value).
+//   - Without a parameter that asks for more: the newest record.
+//   - on, from, to: YYYY-MM-DD, whole days in UTC, both ends inclusive; either end may be open.
+//     `on` stands instead of the two. Newest first, all of them up to max_records.
+//   - last=n: the n newest of what from, to or on leave, newest first. first=n: the n oldest,
+//     oldest first. Not both.
+//   - limit=n: at most n, in whatever order the others ask for; with last or first the smaller
+//     number counts.
+//   - Numbers are 1 to max_records, digits only.
 Result<ParsedRecordQuery> ParseRecordQuery(std::optional<std::string_view> key,
                                            std::optional<std::string_view> subkey,
                                            std::span<const QueryParameter> parameters,
                                            std::uint64_t max_records);
+
+// What a query can't ask of this dataset: days of one that has no date. kInvalid.
+Status CheckRecordQuery(const RecordQuery& query, const Dataset& dataset);
 
 // A text that is equal exactly for equal queries: the key of prepared answers.
 std::string CanonicalText(const RecordQuery& query);

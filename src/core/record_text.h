@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "core/dataset.h"
 #include "core/record.h"
 
@@ -16,12 +17,16 @@ namespace latchkey::core {
 // nullopt if it is not such an array.
 std::optional<std::vector<std::string_view>> SplitValues(std::string_view values);
 
-// Appends one JSON array of all records. Records of core and premium carry id, key, subkey, date,
-// updated after their fields; a field of the same name gives way.
-void AppendRecordsJson(std::string& out, const Dataset& dataset, std::span<const Record> records);
+// Appends one JSON array of all records, in the order given. A value that is missing at the end is
+// null. Records of core and premium carry after their fields: id (the dataset's name as created),
+// key and subkey (as written, "" for none), date (milliseconds; null in a dataset without a date)
+// and updated (milliseconds); a field of exactly the same name gives way to them.
+// kCorrupt if the values of a record are not what an import makes; `out` is then of no use.
+Status AppendRecordsJson(std::string& out, const Dataset& dataset, std::span<const Record> records);
 
 // Appends a header line and one line per record, CRLF (RFC 4180), quoted where it must be; the same
-// columns in the same order as the JSON.
-void AppendRecordsCsv(std::string& out, const Dataset& dataset, std::span<const Record> records);
+// columns in the same order as the JSON. Null is an empty cell, an empty text is "". Values are
+// never altered (a text that starts with "=" stays one). kCorrupt as above.
+Status AppendRecordsCsv(std::string& out, const Dataset& dataset, std::span<const Record> records);
 
 }  // namespace latchkey::core

@@ -2,6 +2,7 @@
 // worker pool. Thread-safe.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -23,8 +24,10 @@
 
 namespace latchkey::service {
 
-// What an import is to become. Absent: inferred from the file (types), taken from the standing
-// dataset (everything else), or the default.
+// What an import is to become. Absent: the fields are inferred from the file (core/
+// schema_inference.h), everything else is taken from the standing dataset, else the default: no
+// subkey, weight 1, no test mark, the name as title. A new dataset needs a key field or a date
+// field (or both): without either all its records would be one. An empty text clears a field.
 struct ImportOptions {
   std::string workspace;  // "core", "premium", or an account's
   std::string name;
@@ -44,29 +47,41 @@ struct RejectedLine {
 };
 
 struct ImportReport {
-  core::Dataset dataset;  // as it stands after the import
-  std::uint64_t imported = 0;
-  std::uint64_t rejected = 0;
+  core::Dataset dataset;       // as it stands after the import
+  std::uint64_t imported = 0;  // records that the dataset now has
+  std::uint64_t replaced = 0;  // lines whose key, subkey and date a later line had again
+  std::uint64_t rejected = 0;  // bad lines that were left out
   std::vector<RejectedLine> first_rejected;  // at most 100
 };
 
 // One running import of a CSV stream, in bounded memory. Not thread-safe. Destroyed without Finish
-// it leaves nothing.
+// it leaves nothing. The bytes go to a spool file (0600, without a name, in the data folder): types
+// are known only when the last line was seen, so Finish reads the file a second time to convert it.
 class Import {
  public:
   virtual ~Import() = default;
-  // kInvalid once too many lines are bad: the fields name line and reason.
+  // kInvalid once too many lines are bad: each of `fields` names a line ("line 17") and the reason,
+  // at most 100. kUnavailable when the disk is full.
   virtual Status Feed(std::string_view bytes) = 0;
   // Validates the rest and flips the dataset to the new records: all of them or none. When it
-  // returns ok the import is on disk and in force.
+  // returns ok the import is on disk and in force. kConflict if the dataset changed since
+  // BeginImport: of two imports at once the first to finish wins, the other leaves nothing.
   virtual Result<ImportReport> Finish() = 0;
+};
+
+struct DatasetsOptions {
+  std::string spool_directory;  // the data folder: on the disk where the records will be
+  // How long after an import the records before it stay, for requests that hold the old
+  // definition. One that asks later still (it waited that long for a thread) gets kUnavailable,
+  // never a part.
+  std::chrono::milliseconds drop_grace{30'000};
 };
 
 class Datasets {
  public:
   // References are borrowed and must outlive this.
   Datasets(store::Store& store, store::DatasetStore& records, Catalogue& catalogue,
-           const Clock& clock, Entropy& entropy);
+           const Clock& clock, Entropy& entropy, DatasetsOptions options);
   ~Datasets();
 
   // Loads the catalogue from the store and drops generations that a crash left behind.
@@ -76,11 +91,21 @@ class Datasets {
   // can't hold, kNotFound for a workspace that is no account's.
   Result<std::unique_ptr<Import>> BeginImport(ImportOptions options, core::Actor actor);
 
+  // kInvalid if the query asks for days of a dataset without a date, kUnavailable if interrupted.
   Result<std::vector<core::Record>> Query(const core::Dataset& dataset,
                                           const core::RecordQuery& query,
                                           const std::function<bool()>& interrupted);
 
+  // kNotFound, kConflict if it changed meanwhile.
   Status Remove(core::DatasetId id, core::Actor actor);
+
+  // Drops the records of before the last imports whose grace is over and that no query reads. Call
+  // it every few seconds, on the pool. What a stop leaves behind, the next Load drops.
+  Status Sweep();
+
+  // Copies of both databases at one cut: every generation that the state's copy names is in the
+  // records' copy. Neither file may exist.
+  Status BackUp(const std::string& state_file, const std::string& records_file);
 
  private:
   class Impl;

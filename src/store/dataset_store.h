@@ -22,10 +22,12 @@ class GenerationWriter {
  public:
   virtual ~GenerationWriter() = default;
   virtual std::int64_t generation() const = 0;
-  // One chunk, one transaction; a record with the same key, subkey and date replaces the earlier
-  // one, with `keep_first` the earlier one stays. kUnavailable on a full disk.
+  // Records in the order of the file; a record with the same key, subkey and date as an earlier one
+  // replaces it, with `keep_first` the earlier one stays. Transactions of at most about 1,000
+  // records each, so that no other write waits long. kUnavailable on a full disk: destroy the
+  // writer then.
   virtual Status Append(std::span<const core::Record> records, bool keep_first) = 0;
-  // Makes all of it durable. The number of records in the generation.
+  // Makes all of it durable; the generation then outlives the writer. The number of records in it.
   virtual Result<std::uint64_t> Finish() = 0;
 };
 
@@ -40,13 +42,16 @@ class DatasetStore {
   virtual Result<std::vector<core::Record>> Query(std::int64_t generation,
                                                   const core::RecordQuery& query,
                                                   const std::function<bool()>& interrupted) = 0;
-  // Removes a generation in chunks, so that no other write waits long.
+  // Removes a generation in chunks, so that no other write waits long. Queries that run already
+  // still see all of it; later ones may see a part: ask no longer before calling this.
   virtual Status Drop(std::int64_t generation) = 0;
   // Removes every generation that is not in `listed` (what a crash left behind). Called at start,
-  // before any writer.
+  // before any writer. kCorrupt, naming it, if a listed generation is not there or unfinished.
   virtual Status DropUnlisted(std::span<const std::int64_t> listed) = 0;
 
+  // The engine's own check, and that every finished generation has the records it counted.
   virtual Status CheckIntegrity() = 0;
+  // A consistent copy into `file`, which must not exist; mode 0600; on disk when it returns.
   virtual Status BackUp(const std::string& file) = 0;
 };
 
