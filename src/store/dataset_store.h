@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "core/record.h"
 #include "core/record_query.h"
+#include "store/snapshot.h"
 
 namespace latchkey::store {
 
@@ -51,8 +52,8 @@ class DatasetStore {
 
   // The engine's own check, and that every finished generation has the records it counted.
   virtual Status CheckIntegrity() = 0;
-  // A consistent copy into `file`, which must not exist; mode 0600; on disk when it returns.
-  virtual Status BackUp(const std::string& file) = 0;
+  // A fixed view for a backup (SqliteDatabase::TakeSnapshot does it). Never waits for a writer.
+  virtual Result<std::unique_ptr<Snapshot>> TakeSnapshot() = 0;
 };
 
 }  // namespace latchkey::store

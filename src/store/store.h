@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@
 #include "core/audit.h"
 #include "core/dataset.h"
 #include "core/token.h"
+#include "store/snapshot.h"
 
 namespace latchkey::store {
 
@@ -92,9 +94,10 @@ class Store {
   virtual ~Store() = default;
 
   // The sequence number of the last feed row written. Errors: kConflict (a unique name, digest or
-  // id stands already), kStale, kLimit, kNotFound (an update of what is not there), kUnavailable
-  // (disk full, I/O error: nothing was changed), kUnknown (the outcome of COMMIT is not known).
-  // Thread-safe; blocks until durable.
+  // id, or the idempotent answer, stands already), kStale, kLimit, kNotFound (an update of what is
+  // not there, or a plan or account named in a creation is not), kUnavailable (disk full, I/O
+  // error: nothing was changed), kUnknown (the outcome of COMMIT is not known). A mutation is done
+  // whole or not at all. Thread-safe; blocks until durable.
   virtual Result<std::int64_t> Commit(Mutation mutation) = 0;
 
   // Reads see every Commit that returned. Thread-safe. kNotFound where one thing is asked for.
@@ -102,6 +105,10 @@ class Store {
   virtual Result<core::Account> GetAccount(core::AccountId id) = 0;
   virtual Result<core::TokenRecord> GetToken(core::TokenId id) = 0;
   virtual Result<core::Dataset> GetDataset(core::DatasetId id) = 0;
+
+  // By its unique name. kNotFound.
+  virtual Result<core::Plan> FindPlan(std::string_view name) = 0;
+  virtual Result<core::Account> FindAccount(std::string_view workspace) = 0;
 
   // Oldest first: by creation, then id.
   virtual Result<std::vector<core::Plan>> ListPlans(const Page& page) = 0;
@@ -127,11 +134,12 @@ class Store {
   virtual Status ForEachDataset(const std::function<Status(const core::Dataset&)>& use) = 0;
 
   // Every sealed key state, in one transaction: `reseal` gives the new bytes (master-key rotate).
-  // One audit event, one commit; all or nothing.
+  // One audit event, one commit together with the new check value; all or nothing. `reseal` must
+  // not call the store: no change is committed while it runs.
   virtual Status ResealKeyStates(
       const std::function<Result<std::string>(const core::Token& token,
                                               const core::TokenProfile& profile)>& reseal,
-      std::uint32_t new_master_key_id, core::AuditEvent event) = 0;
+      std::uint32_t new_master_key_id, std::string_view new_check, core::AuditEvent event) = 0;
   // The id and check value of the master key that this store was sealed with; empty in a new store.
   virtual Result<std::string> MasterKeyCheck() = 0;
   virtual Status SetMasterKeyCheck(std::string_view check) = 0;
@@ -141,8 +149,10 @@ class Store {
 
   // Walks the audit chain and the engine's own integrity check; kCorrupt says where it breaks.
   virtual Status CheckIntegrity() = 0;
-  // A consistent copy into `file`, which must not exist; mode 0600; on disk when it returns.
-  virtual Status BackUp(const std::string& file) = 0;
+  // A fixed view for a backup. `at_cut` runs while no Commit is under way and after the view is
+  // fixed: what it sees elsewhere and this view belong together (backup.h). It must not call this
+  // store; its error ends the call.
+  virtual Result<std::unique_ptr<Snapshot>> TakeSnapshot(const std::function<Status()>& at_cut) = 0;
 };
 
 }  // namespace latchkey::store
