@@ -40,6 +40,8 @@ struct PutToken {
   std::optional<std::int64_t> expected_version;
   // Creation only: kLimit if the account would have more tokens than this.
   std::optional<std::uint32_t> max_tokens;
+  // kConflict if the account would have more enabled secret tokens than this (wire.md §3).
+  std::optional<std::uint32_t> max_enabled_secrets;
 };
 // The token leaves the list; its digest stays in the file of removed digests beside the database
 // (product.md, "restoring an old backup") and its id in audit and usage.
