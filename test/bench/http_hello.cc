@@ -1,12 +1,15 @@
 // The server of src/http with a fixed answer, to compare with floor: what the HTTP layer alone
-// costs. One thread, a plain listener on 127.0.0.1; prints the port.
+// costs. One thread, one listener on 127.0.0.1; prints the port. With a folder it speaks TLS by a
+// development certificate made there.
 //
-//   http_hello [PORT]
+//   http_hello [PORT [FOLDER]]
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 
+#include "env/clock.h"
 #include "http/server.h"
+#include "http/tls.h"
 
 namespace {
 
@@ -36,11 +39,20 @@ int main(int argc, char** argv) {
   sigaddset(&signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
+  std::unique_ptr<http::TlsContext> tls;
+  if (argc > 2) {
+    auto certificate = http::EnsureDevelopmentCertificate(argv[2], SystemClock().Now());
+    if (!certificate.ok()) return 1;
+    auto context = http::TlsContext::Create({certificate->files});
+    if (!context.ok()) return 1;
+    tls = std::move(*context);
+  }
   http::Server server(1);
   http::ListenerOptions options;
   options.name = "hello";
   options.address = *IpAddress::Parse("127.0.0.1");
   options.port = static_cast<std::uint16_t>(argc > 1 ? std::atoi(argv[1]) : 0);
+  options.tls = tls.get();
   options.make_handler = [](int) { return std::make_unique<Hello>(); };
   const auto port = server.Listen(std::move(options));
   if (!port.ok()) {
