@@ -71,8 +71,10 @@ class DataPlane {
   std::unique_ptr<http::Handler> MakeHandler(int thread);
 
  private:
+  struct Shared;  // what all handlers read and none changes
   const Dependencies dependencies_;
   const DataPlaneOptions options_;
+  const std::unique_ptr<const Shared> shared_;
 };
 
 }  // namespace latchkey::gateway

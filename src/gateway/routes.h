@@ -1,0 +1,42 @@
+// What a path of the data plane asks for. /v1, /stable, /latest and /beta are the same API
+// (wire.md §1).
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "http/message.h"
+#include "http/router.h"
+
+namespace latchkey::gateway {
+
+enum class Route : std::uint8_t {
+  kStatus,     // /v1/status
+  kCatalogue,  // /v1/data and /v1/data/{workspace}
+  kRecords,    // /v1/data/{workspace}/{dataset}[/{key}[/{subkey}]]
+};
+
+struct Destination {
+  http::Router::Outcome outcome = http::Router::Outcome::kNotFound;
+  Route route = Route::kStatus;
+  // Views into the path given to Find. Absent parts have data() == nullptr.
+  std::string_view workspace;
+  std::string_view dataset;
+  std::string_view key;
+  std::string_view subkey;
+  // The methods that the path knows, for Allow, without OPTIONS. Holds as long as the Routes.
+  std::string_view allow;
+};
+
+// Built once, then read from any thread.
+class Routes {
+ public:
+  Routes();
+  // `path` is http::Request::path. HEAD is found where GET is.
+  Destination Find(http::Method method, std::string_view path) const;
+
+ private:
+  http::Router router_;
+};
+
+}  // namespace latchkey::gateway
