@@ -27,6 +27,9 @@ struct Plan {
 
 enum class AccountState : std::uint8_t { kActive, kSuspended };
 std::string_view ToString(AccountState state);  // "active", "suspended"
+std::optional<AccountState> ParseAccountState(std::string_view text);
+
+inline constexpr std::size_t kMaxTitleBytes = 128;  // of a plan or an account
 
 // What a decision needs of an account and its plan: small, and in memory for every account.
 struct Account {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/crypto.h"
+#include "base/result.h"
 #include "base/time.h"
 #include "core/ids.h"
 #include "core/token_text.h"
@@ -51,6 +52,11 @@ struct TokenProfile {
   std::string sealed_key_state;
   std::uint32_t master_key_id = 0;
 };
+
+// What is wrong with nickname, labels and end_user, each error under its field's name as in the
+// management API ("labels[2].name"): lengths, control characters, too many labels, a label's name
+// empty or twice. Empty: nothing.
+std::vector<FieldError> CheckProfile(const TokenProfile& profile);
 
 // Both, and the version that an ETag names: 1 when made, one more with each change.
 struct TokenRecord {
