@@ -62,15 +62,14 @@ KnownField ToKnown(beast_http::field field, std::string_view name) {
       return KnownField::kOrigin;
     case beast_http::field::referer:
       return KnownField::kReferer;
+    case beast_http::field::sec_fetch_site:
+      return KnownField::kSecFetchSite;
     case beast_http::field::unknown:
       break;
     default:
       return KnownField::kCount;
   }
   if (name.size() == 10 && EqualsIgnoreCase(name, "x-iex-date")) return KnownField::kIexDate;
-  if (name.size() == 14 && EqualsIgnoreCase(name, "sec-fetch-site")) {
-    return KnownField::kSecFetchSite;
-  }
   if (name.size() == 15) {
     if (EqualsIgnoreCase(name, "x-forwarded-for")) return KnownField::kXForwardedFor;
     if (EqualsIgnoreCase(name, "idempotency-key")) return KnownField::kIdempotencyKey;
