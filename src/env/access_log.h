@@ -18,6 +18,7 @@
 
 #include "base/ip_address.h"
 #include "base/result.h"
+#include "base/thread_annotations.h"
 #include "base/time.h"
 
 namespace latchkey {
@@ -76,7 +77,6 @@ class AccessLog {
     AccessLog& log_;
     const bool enabled_;
     std::size_t used_ = 0;
-    std::size_t lines_ = 0;
     std::int64_t cached_second_ = INT64_MIN;
     char cached_date_[24];  // "2026-11-24T19:46:01."
     std::unique_ptr<char[]> buffer_;
@@ -89,6 +89,7 @@ class AccessLog {
   const std::string path_;  // empty: stderr or off
   const int fd_;            // -1: off
   std::atomic<std::uint64_t> lost_{0};
+  Mutex write_mutex_;
 };
 
 }  // namespace latchkey

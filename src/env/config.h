@@ -92,7 +92,7 @@ struct Config {
 // One setting as people see it.
 struct SettingInfo {
   std::string_view key;      // "limits.head_bytes"
-  std::string_view flag;     // "--https-port", or empty
+  std::string_view flag;     // "https-port": --https-port and LATCHKEY_HTTPS_PORT; or empty
   std::string_view takes;    // "a port, 0 to 65535", in words
   std::string default_text;  // as it would stand in the file
   bool reloadable = false;   // taken over on SIGHUP
@@ -101,10 +101,12 @@ struct SettingInfo {
 // In the order of the file.
 const std::vector<SettingInfo>& Settings();
 
-// Reads and checks a file whole. kInvalid: public_text holds every problem, one per line, each as
+// Reads and checks a file whole, the files that it names too (they must be there and readable).
+// Relative paths in it are taken from the folder that it lies in. kInvalid: public_text holds every
+// problem, one per line, each as
 //   FILE:LINE: key "limits.head_bytes": what is wrong; what would be right
 Result<Config> LoadConfig(const std::string& file);
-// The same over a text; `name` stands for the file.
+// The same over a text, without a look at other files; `name` stands for the file.
 Result<Config> ParseConfig(std::string_view text, const std::string& name);
 
 // Applies one flag's text to `config` ("https-port", "0"); `source` names it in the error
@@ -115,8 +117,5 @@ Status ApplyFlag(Config& config, std::string_view name, std::string_view value,
 // gives a variable's value or nullopt.
 Status ApplyEnvironment(Config& config,
                         const std::function<std::optional<std::string>(const std::string&)>& get);
-
-// Whether files that the configuration names exist and can be read. kInvalid as LoadConfig.
-Status CheckFiles(const Config& config);
 
 }  // namespace latchkey
