@@ -103,10 +103,6 @@ class Datasets {
   // it every few seconds, on the pool. What a stop leaves behind, the next Load drops.
   Status Sweep();
 
-  // Copies of both databases at one cut: every generation that the state's copy names is in the
-  // records' copy. Neither file may exist.
-  Status BackUp(const std::string& state_file, const std::string& records_file);
-
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;
