@@ -21,13 +21,17 @@
 #include "base/crypto.h"
 #include "base/result.h"
 #include "core/audit.h"
+#include "env/access_log.h"
 #include "env/clock.h"
 #include "env/entropy.h"
+#include "env/log.h"
+#include "env/metrics.h"
 #include "env/worker_pool.h"
 #include "http/server.h"
 
 namespace latchkey::service {
 class Accounts;
+class Answers;
 class Catalogue;
 class Datasets;
 class TokenIndex;
@@ -41,11 +45,15 @@ struct Dependencies {
   service::TokenIndex& index;
   service::Tokens& tokens;
   service::Accounts& accounts;
+  service::Answers& answers;
   service::Datasets& datasets;
   service::Catalogue& catalogue;
   WorkerPool& pool;
   const Clock& clock;
-  Entropy& entropy;
+  Entropy& entropy;  // thread-safe
+  AccessLog& access_log;
+  Metrics& metrics;  // with the names of core::AllReasons() by the number of the reason
+  Log& log;
 };
 
 struct ManageOptions {
@@ -63,7 +71,10 @@ struct InternalOptions {
   Digest operator_token_digest{};
   std::size_t max_body_bytes = 64 * 1024;
   // Of one import's body.
-  std::uint64_t max_import_bytes = std::uint64_t{16} << 30;
+  std::uint64_t max_import_bytes = std::uint64_t{4} << 30;
+  // Imports that may run at once; one more is refused with 503. Each holds a thread of the pool
+  // only while it has bytes to work on, but the last step of a large one takes long.
+  int max_running_imports = 2;
 
   // The exposition text of /metrics (text/plain; version=0.0.4). Called on the worker pool.
   std::function<std::string()> metrics;
@@ -71,11 +82,13 @@ struct InternalOptions {
   // empty: ready. Called on the worker pool.
   std::function<std::vector<std::string>()> readiness;
   // Makes a backup and says which file holds it: complete, mode 0600, in a folder of the server's
-  // own. The handler opens and unlinks it, then streams it. Called on the worker pool.
+  // own. Its name is taken away before it is streamed. Called on the worker pool.
   std::function<Result<std::string>(const core::Actor& actor)> backup;
   // Rotates the master key and gives the id of the new one. Called on the worker pool.
   std::function<Result<std::uint32_t>(const core::Actor& actor)> rotate_master_key;
 };
+
+class Shared;  // plane_handler.h
 
 // What http::ListenerOptions::make_handler calls on each I/O thread. Handlers share what the plane
 // needs once (limits of running imports), so one Planes stands for the whole process. Thread-safe.
@@ -91,8 +104,7 @@ class Planes {
   std::unique_ptr<http::Handler> MakeInternalHandler(int thread);
 
  private:
-  class Impl;
-  std::shared_ptr<Impl> impl_;
+  std::shared_ptr<Shared> shared_;
 };
 
 }  // namespace latchkey::manage

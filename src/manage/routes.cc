@@ -1,0 +1,113 @@
+#include "manage/routes.h"
+
+#include <array>
+
+namespace latchkey::manage {
+namespace {
+
+using http::Method;
+
+constexpr std::array kManageRoutes = {
+    RouteInfo{Method::kGet, "/manage/v1/tokens", Route::kListTokens},
+    RouteInfo{Method::kPost, "/manage/v1/tokens", Route::kCreateToken},
+    RouteInfo{Method::kGet, "/manage/v1/tokens/{token}", Route::kGetToken},
+    RouteInfo{Method::kPatch, "/manage/v1/tokens/{token}", Route::kPatchToken},
+    RouteInfo{Method::kDelete, "/manage/v1/tokens/{token}", Route::kDeleteToken},
+    RouteInfo{Method::kPost, "/manage/v1/tokens/{token}:disable", Route::kDisableToken},
+    RouteInfo{Method::kPost, "/manage/v1/tokens/{token}:enable", Route::kEnableToken},
+};
+
+constexpr std::array kInternalRoutes = {
+    RouteInfo{Method::kGet, "/operator/v1/plans", Route::kListPlans},
+    RouteInfo{Method::kPost, "/operator/v1/plans", Route::kCreatePlan},
+    RouteInfo{Method::kGet, "/operator/v1/plans/{plan}", Route::kGetPlan},
+    RouteInfo{Method::kPatch, "/operator/v1/plans/{plan}", Route::kPatchPlan},
+    RouteInfo{Method::kGet, "/operator/v1/accounts", Route::kListAccounts},
+    RouteInfo{Method::kPost, "/operator/v1/accounts", Route::kCreateAccount},
+    RouteInfo{Method::kGet, "/operator/v1/accounts/{account}", Route::kGetAccount},
+    RouteInfo{Method::kPatch, "/operator/v1/accounts/{account}", Route::kPatchAccount},
+    RouteInfo{Method::kPost, "/operator/v1/accounts/{account}:suspend", Route::kSuspendAccount},
+    RouteInfo{Method::kPost, "/operator/v1/accounts/{account}:resume", Route::kResumeAccount},
+    RouteInfo{Method::kGet, "/operator/v1/accounts/{account}/tokens", Route::kListTokens},
+    RouteInfo{Method::kPost, "/operator/v1/accounts/{account}/tokens", Route::kCreateToken},
+    RouteInfo{Method::kGet, "/operator/v1/accounts/{account}/tokens/{token}", Route::kGetToken},
+    RouteInfo{Method::kPatch, "/operator/v1/accounts/{account}/tokens/{token}", Route::kPatchToken},
+    RouteInfo{Method::kDelete, "/operator/v1/accounts/{account}/tokens/{token}",
+              Route::kDeleteToken},
+    RouteInfo{Method::kPost, "/operator/v1/accounts/{account}/tokens/{token}:disable",
+              Route::kDisableToken},
+    RouteInfo{Method::kPost, "/operator/v1/accounts/{account}/tokens/{token}:enable",
+              Route::kEnableToken},
+    RouteInfo{Method::kGet, "/operator/v1/datasets", Route::kListDatasets},
+    RouteInfo{Method::kGet, "/operator/v1/datasets/{workspace}/{dataset}", Route::kGetDataset},
+    RouteInfo{Method::kDelete, "/operator/v1/datasets/{workspace}/{dataset}",
+              Route::kDeleteDataset},
+    RouteInfo{Method::kPost, "/operator/v1/datasets/{workspace}/{dataset}:import",
+              Route::kImportDataset},
+    RouteInfo{Method::kPost, "/operator/v1/backup", Route::kBackup},
+    RouteInfo{Method::kPost, "/operator/v1/master-key:rotate", Route::kRotateMasterKey},
+    RouteInfo{Method::kGet, "/healthz", Route::kHealth},
+    RouteInfo{Method::kGet, "/readyz", Route::kReady},
+    RouteInfo{Method::kGet, "/metrics", Route::kMetrics},
+};
+
+constexpr std::array<std::string_view, 3> kPageParameters = {"page_size", "page_token", "q"};
+constexpr std::array<std::string_view, 2> kPlainPageParameters = {"page_size", "page_token"};
+constexpr std::array<std::string_view, 8> kImportParameters = {
+    "title", "key", "subkey", "date", "fields", "weight", "test", "max_errors"};
+
+}  // namespace
+
+std::span<const RouteInfo> ManageRoutes() { return kManageRoutes; }
+std::span<const RouteInfo> InternalRoutes() { return kInternalRoutes; }
+
+http::Router MakeRouter(std::span<const RouteInfo> routes) {
+  http::Router router;
+  for (const RouteInfo& info : routes) {
+    router.Add(info.method, info.pattern, static_cast<int>(info.route));
+  }
+  return router;
+}
+
+bool IsOpen(Route route) {
+  return route == Route::kHealth || route == Route::kReady || route == Route::kMetrics;
+}
+
+bool IsTokenRoute(Route route) { return route <= Route::kEnableToken; }
+
+bool TakesJsonBody(Route route) {
+  switch (route) {
+    case Route::kCreateToken:
+    case Route::kPatchToken:
+    case Route::kDisableToken:
+    case Route::kEnableToken:
+    case Route::kCreatePlan:
+    case Route::kPatchPlan:
+    case Route::kCreateAccount:
+    case Route::kPatchAccount:
+    case Route::kSuspendAccount:
+    case Route::kResumeAccount:
+    case Route::kBackup:
+    case Route::kRotateMasterKey:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::span<const std::string_view> ParametersOf(Route route) {
+  switch (route) {
+    case Route::kListTokens:
+    case Route::kListAccounts:
+    case Route::kListDatasets:
+      return kPageParameters;
+    case Route::kListPlans:
+      return kPlainPageParameters;
+    case Route::kImportDataset:
+      return kImportParameters;
+    default:
+      return {};
+  }
+}
+
+}  // namespace latchkey::manage
