@@ -1,5 +1,6 @@
 #include "http/request_parser.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include <boost/beast/http/basic_parser.hpp>
@@ -109,10 +110,11 @@ bool HasControl(std::uint64_t word) {
   return (below | del) != 0;
 }
 
-// "HTTP/" digit "." digit at the end of the request line: well-formed, so its number is at fault.
+// Two blanks and "HTTP/" digit "." digit at the end: the request line is well-formed, so the
+// version's number is at fault.
 bool EndsInVersion(std::string_view head) {
   const std::string_view line = head.substr(0, head.find("\r\n"));
-  if (line.size() < 9) return false;
+  if (line.size() < 9 || std::count(line.begin(), line.end(), ' ') != 2) return false;
   const std::string_view version = line.substr(line.size() - 9);
   return version.starts_with(" HTTP/") && IsDigit(version[6]) && version[7] == '.' &&
          IsDigit(version[8]);
