@@ -35,13 +35,17 @@ constexpr std::string_view kHstsLine = "Strict-Transport-Security: max-age=31536
 
 constexpr std::string_view kRequestIdName = "Latchkey-Request-Id: ";
 
+// The fixed sentence, then the detail as one more.
 std::string Sentences(Reason reason, std::string_view detail) {
   std::string text(core::Describe(reason).sentence);
   if (detail.empty()) return text;
   if (!text.ends_with('.')) text.push_back('.');
   text.push_back(' ');
+  const std::size_t start = text.size();
   // A detail names parameters, and somebody will send a token as a name.
   AppendRedacted(text, detail);
+  if (text[start] >= 'a' && text[start] <= 'z') text[start] = static_cast<char>(text[start] - 32);
+  if (!text.ends_with('.')) text.push_back('.');
   return text;
 }
 

@@ -1,0 +1,68 @@
+#include "gateway/routes.h"
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace latchkey::gateway {
+namespace {
+
+using http::Method;
+using Outcome = http::Router::Outcome;
+
+TEST(RoutesTest, FindTheSameUnderEveryPrefix) {
+  const Routes routes;
+  const struct {
+    std::string_view path;
+    Route route;
+    std::string_view workspace, dataset, key, subkey;
+  } kCases[] = {
+      {"/status", Route::kStatus, "", "", "", ""},
+      {"/data", Route::kCatalogue, "", "", "", ""},
+      {"/data/core", Route::kCatalogue, "core", "", "", ""},
+      {"/data/core/STOCKS", Route::kRecords, "core", "STOCKS", "", ""},
+      {"/data/core/STOCKS/AAPL", Route::kRecords, "core", "STOCKS", "AAPL", ""},
+      {"/data/core/STOCKS/AAPL/x", Route::kRecords, "core", "STOCKS", "AAPL", "x"},
+      // A key may look like a verb or a list of keys; what it means is decided later.
+      {"/data/core/STOCKS/a:b", Route::kRecords, "core", "STOCKS", "a:b", ""},
+      {"/data/core/STOCKS/:b/c:d:e", Route::kRecords, "core", "STOCKS", ":b", "c:d:e"},
+      {"/data/core/STOCKS/AAPL,IBM", Route::kRecords, "core", "STOCKS", "AAPL,IBM", ""},
+      {"/data/core/status", Route::kRecords, "core", "status", "", ""},
+  };
+  for (const std::string_view prefix : {"/v1", "/stable", "/latest", "/beta"}) {
+    for (const auto& c : kCases) {
+      for (const Method method : {Method::kGet, Method::kHead}) {
+        const std::string path = std::string(prefix).append(c.path);
+        const Destination to = routes.Find(method, path);
+        ASSERT_EQ(to.outcome, Outcome::kFound) << path;
+        EXPECT_EQ(to.route, c.route) << path;
+        EXPECT_EQ(to.workspace, c.workspace) << path;
+        EXPECT_EQ(to.dataset, c.dataset) << path;
+        EXPECT_EQ(to.key, c.key) << path;
+        EXPECT_EQ(to.subkey, c.subkey) << path;
+        EXPECT_EQ(to.key.data() == nullptr, c.key.empty()) << path;
+        EXPECT_EQ(to.subkey.data() == nullptr, c.subkey.empty()) << path;
+      }
+    }
+  }
+}
+
+TEST(RoutesTest, TellAnUnknownPathFromAnUnknownMethod) {
+  const Routes routes;
+  for (const std::string_view path : {"/", "/v1", "/v2/status", "/V1/status", "/v1/Data", "/data",
+                                      "/v1/data/a/b/c/d/e", "/v1/statuses", "/console", "/v1//"}) {
+    EXPECT_EQ(routes.Find(Method::kGet, path).outcome, Outcome::kNotFound) << path;
+    EXPECT_EQ(routes.Find(Method::kPost, path).outcome, Outcome::kNotFound) << path;
+  }
+  for (const std::string_view path : {"/v1/status", "/v1/data", "/v1/data/core",
+                                      "/v1/data/core/STOCKS", "/v1/data/core/STOCKS/AAPL"}) {
+    for (const Method method : {Method::kPost, Method::kDelete, Method::kOptions, Method::kOther}) {
+      const Destination to = routes.Find(method, path);
+      EXPECT_EQ(to.outcome, Outcome::kMethodNotAllowed) << path;
+      EXPECT_EQ(to.allow, "GET, HEAD") << path;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace latchkey::gateway
