@@ -380,6 +380,17 @@ class TlsContext::Impl {
  public:
   explicit Impl(std::vector<CertificateFiles> files) : files_(std::move(files)) {}
 
+  Status Replace(std::vector<CertificateFiles> files) EXCLUDES(reload_mutex_, mutex_) {
+    const MutexLock reload(reload_mutex_);
+    Result<std::shared_ptr<const Loaded>> loaded = Load(files, keys_, clock_.Now());
+    if (!loaded.ok()) return std::move(loaded).error();
+    files_ = std::move(files);
+    stamps_.clear();  // the next look reads them once more, in case one changed meanwhile
+    const MutexLock lock(mutex_);
+    loaded_ = std::move(*loaded);
+    return {};
+  }
+
   Result<bool> Reload(bool force) EXCLUDES(reload_mutex_, mutex_) {
     const MutexLock reload(reload_mutex_);
     // Stamps first: a file that changes while it is read is read again next time.
@@ -403,10 +414,10 @@ class TlsContext::Impl {
   }
 
  private:
-  const std::vector<CertificateFiles> files_;
   SystemClock clock_;
   TicketKeys keys_;
   Mutex reload_mutex_;
+  std::vector<CertificateFiles> files_ GUARDED_BY(reload_mutex_);
   std::vector<FileStamp> stamps_ GUARDED_BY(reload_mutex_);
   mutable Mutex mutex_;
   std::shared_ptr<const Loaded> loaded_ GUARDED_BY(mutex_);
@@ -419,6 +430,10 @@ Result<std::unique_ptr<TlsContext>> TlsContext::Create(std::vector<CertificateFi
   auto impl = std::make_unique<Impl>(std::move(files));
   if (Result<bool> loaded = impl->Reload(true); !loaded.ok()) return std::move(loaded).error();
   return std::unique_ptr<TlsContext>(new TlsContext(std::move(impl)));
+}
+
+Status TlsContext::Replace(std::vector<CertificateFiles> files) {
+  return impl_->Replace(std::move(files));
 }
 
 Result<bool> TlsContext::Reload(bool force) { return impl_->Reload(force); }

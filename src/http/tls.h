@@ -45,6 +45,9 @@ class TlsContext {
   // True if new ones are in use. From any thread; open connections go on.
   Result<bool> Reload(bool force);
 
+  // Other files from now on; on an error the standing ones stay in use. From any thread.
+  Status Replace(std::vector<CertificateFiles> files);
+
   std::vector<CertificateInfo> Certificates() const;
 
   // A new server-side SSL object; for the connection layer.
