@@ -17,8 +17,15 @@
 
 namespace latchkey::store {
 
+struct Generation {
+  std::int64_t number = 0;    // 1, 2, 3 …; never given twice
+  bool finished = false;      // Finish returned ok, and no Drop has begun
+  std::uint64_t records = 0;  // of a finished one
+};
+
 // Writes one new generation. Not thread-safe; one at a time per writer. Destroyed without Finish,
-// what it wrote is removed (at once, or by DropUnlisted after a crash).
+// what it wrote is dropped; what a crash or a full disk kept from being dropped stands unfinished
+// in ListGenerations, for the next start to drop.
 class GenerationWriter {
  public:
   virtual ~GenerationWriter() = default;
@@ -46,9 +53,8 @@ class DatasetStore {
   // Removes a generation in chunks, so that no other write waits long. Queries that run already
   // still see all of it; later ones may see a part: ask no longer before calling this.
   virtual Status Drop(std::int64_t generation) = 0;
-  // Removes every generation that is not in `listed` (what a crash left behind). Called at start,
-  // before any writer. kCorrupt, naming it, if a listed generation is not there or unfinished.
-  virtual Status DropUnlisted(std::span<const std::int64_t> listed) = 0;
+  // All there are, also those that a crash left unfinished or half dropped. By number.
+  virtual Result<std::vector<Generation>> ListGenerations() = 0;
 
   // The engine's own check, and that every finished generation has the records it counted.
   virtual Status CheckIntegrity() = 0;
