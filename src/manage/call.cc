@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/encoding.h"
+#include "env/redact.h"
 #include "http/problem.h"
 
 namespace latchkey::manage {
@@ -69,16 +70,23 @@ Reply NoContentReply() {
 Reply Refuse(core::Reason reason, std::string_view detail, std::string_view request_id,
              std::span<const FieldError> errors) {
   const core::ReasonInfo& info = core::Describe(reason);
+  std::string text(info.sentence);
+  if (!detail.empty()) {
+    if (!text.ends_with('.')) text.push_back('.');
+    text.append(" ").append(detail);
+  }
   Reply reply;
   reply.status = info.status;
   reply.reason = reason;
   reply.content_type = http::kProblemContentType;
-  reply.body = http::ProblemJson({.title = info.sentence,
-                                  .status = info.status,
-                                  .detail = detail,
-                                  .reason = info.name,
-                                  .request_id = request_id,
-                                  .errors = errors});
+  http::Problem problem;
+  problem.status = info.status;
+  problem.detail = text;
+  problem.reason = info.name;
+  problem.request_id = request_id;
+  problem.errors = errors;
+  // What a caller sent may come back in a detail; a token that strayed into it does not.
+  reply.body = RedactTokens(http::ProblemJson(problem));
   return reply;
 }
 

@@ -66,7 +66,8 @@ Reply CreatedReply(std::string json, std::int64_t version, std::string location)
 Reply JsonReply(std::string json);
 Reply NoContentReply();
 
-// problem+json, the one way to refuse. The reason gives status and title.
+// problem+json, the one way to refuse. The reason gives status and first sentence, the
+// detail is one more.
 Reply Refuse(core::Reason reason, std::string_view detail, std::string_view request_id,
              std::span<const FieldError> errors = {});
 // The same for an error of a use case; its public text alone is shown.

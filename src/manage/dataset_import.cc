@@ -22,7 +22,7 @@ std::optional<std::uint64_t> Number(const Call& call, std::string_view name, std
   if (text == nullptr) return std::nullopt;
   const std::optional<std::uint64_t> number = ParseUint64(*text);
   if (number && *number <= max) return number;
-  AddError(error, name, "must be a whole number from 0 to " + std::to_string(max));
+  AddError(error, name, "It must be a whole number from 0 to " + std::to_string(max) + ".");
   return std::nullopt;
 }
 
@@ -45,7 +45,7 @@ std::optional<std::vector<core::Field>> Fields(const Call& call, Error& error) {
                                                     ? std::nullopt
                                                     : core::ParseFieldType(part.substr(colon + 1));
     if (!type || colon == 0 || fields.size() == core::kMaxFields) {
-      AddError(error, "fields", "must be name:type,name:type,… with types of the data API");
+      AddError(error, "fields", "It must be name:type,name:type,… with types of the data API.");
       return std::nullopt;
     }
     fields.push_back({std::string(part.substr(0, colon)), *type, false});
@@ -74,11 +74,11 @@ Result<service::ImportOptions> ParseImportOptions(const Call& call) {
     if (*test == "true" || *test == "false") {
       options.test = *test == "true";
     } else {
-      AddError(error, "test", "must be true or false");
+      AddError(error, "test", "It must be true or false.");
     }
   }
   if (error.fields.empty()) return options;
-  error.public_text = error.fields.front().field + " " + error.fields.front().detail + ".";
+  error.public_text = error.fields.front().field + ": " + error.fields.front().detail;
   return error;
 }
 

@@ -59,7 +59,7 @@ Result<IdempotentCall> IdempotentCall::Make(const Call& call, std::string_view r
   if (key.empty() || key.size() > kMaxIdempotencyKeyBytes || !visible) {
     Error error = MakeError(ErrorCode::kInvalid,
                             "Idempotency-Key must be 1 to 255 visible ASCII characters.");
-    error.fields.push_back({"Idempotency-Key", "must be 1 to 255 visible ASCII characters"});
+    error.fields.push_back({"Idempotency-Key", "It must be 1 to 255 visible ASCII characters."});
     return error;
   }
   IdempotentCall once;

@@ -10,6 +10,7 @@
 
 #include "base/encoding.h"
 #include "base/time.h"
+#include "core/text.h"
 
 namespace latchkey::manage {
 namespace {
@@ -120,7 +121,8 @@ Result<json::object> ParseObject(std::string_view body) {
   finder.write_some(false, body.data(), body.size(), error);
   if (finder.handler().found) {
     Error duplicate = MakeError(ErrorCode::kInvalid, "A member name stands twice in one object.");
-    duplicate.fields.push_back({ShownName(finder.handler().duplicate), "stands twice"});
+    duplicate.fields.push_back(
+        {ShownName(finder.handler().duplicate), "It stands twice in one object."});
     return duplicate;
   }
   return std::move(value.as_object());
@@ -134,19 +136,18 @@ class MemberReader {
 
   // Required, and missing: an error.
   void Require(std::string_view name) {
-    if (!Has(name)) Fail(name, "is required");
+    if (!Has(name)) Fail(name, "It is required.");
   }
   bool Has(std::string_view name) const { return object_.contains(View(name)); }
 
-  // `clearable`: null gives the empty text. Control characters are never part of a text that people
-  // read; the bound is in bytes of UTF-8.
+  // `clearable`: null gives the empty text.
   std::optional<std::string> String(std::string_view name, std::size_t max_bytes,
                                     bool clearable = false) {
     const std::optional<json::value> value = Take(name);
     if (!value) return std::nullopt;
     if (clearable && value->is_null()) return std::string();
     if (!value->is_string()) {
-      Fail(name, clearable ? "must be a text, or null" : "must be a text");
+      Fail(name, clearable ? "It must be a text, or null." : "It must be a text.");
       return std::nullopt;
     }
     const json::string& text = value->get_string();
@@ -160,7 +161,7 @@ class MemberReader {
     const std::optional<json::value> value = Take(name);
     if (!value) return std::nullopt;
     if (!value->is_bool()) {
-      Fail(name, "must be true or false");
+      Fail(name, "It must be true or false.");
       return std::nullopt;
     }
     return value->get_bool();
@@ -191,7 +192,7 @@ class MemberReader {
       time = ParseRfc3339({value->get_string().data(), value->get_string().size()});
     }
     if (!time) {
-      Fail(name, "must be a time such as 2030-01-31T12:00:00Z (RFC 3339), or null");
+      Fail(name, "It must be a time such as 2030-01-31T12:00:00Z (RFC 3339), or null.");
       return std::nullopt;
     }
     return time;
@@ -206,7 +207,7 @@ class MemberReader {
     if (value->is_string()) {
       choice = parse({value->get_string().data(), value->get_string().size()});
     }
-    if (!choice) Fail(name, "must be " + std::string(choices));
+    if (!choice) Fail(name, "It must be " + std::string(choices) + ".");
     return choice;
   }
 
@@ -218,7 +219,7 @@ class MemberReader {
     if (!value) return std::nullopt;
     if (value->is_null()) return std::vector<core::Label>();
     if (!value->is_object()) {
-      Fail(name, "must be an object of names and texts, or null");
+      Fail(name, "It must be an object of names and texts, or null.");
       return std::nullopt;
     }
     std::vector<core::Label> labels = current;
@@ -228,20 +229,20 @@ class MemberReader {
       std::erase_if(labels, [&](const core::Label& old) { return old.name == label; });
       if (pair.value().is_null()) continue;
       if (!pair.value().is_string()) {
-        Fail(field, "must be a text, or null");
+        Fail(field, "It must be a text, or null.");
         continue;
       }
       const std::string_view text(pair.value().get_string().data(),
                                   pair.value().get_string().size());
       if (label.empty()) {
-        Fail(field, "must have a name");
+        Fail(field, "Its name is empty.");
       } else if (CheckText(field, label, core::kMaxLabelBytes) &&
                  CheckText(field, text, core::kMaxLabelBytes)) {
         labels.push_back({std::string(label), std::string(text)});
       }
     }
     if (labels.size() > core::kMaxLabels) {
-      Fail(name, "may hold at most " + std::to_string(core::kMaxLabels) + " labels");
+      Fail(name, "It may hold at most " + std::to_string(core::kMaxLabels) + " labels.");
     }
     std::sort(labels.begin(), labels.end(),
               [](const core::Label& a, const core::Label& b) { return a.name < b.name; });
@@ -257,11 +258,11 @@ class MemberReader {
     for (const json::key_value_pair& pair : object_) {
       const std::string_view name(pair.key().data(), pair.key().size());
       const bool known = std::find(read_only.begin(), read_only.end(), name) != read_only.end();
-      Fail(ShownName(name), known ? "is read-only" : "is not a field of this object");
+      Fail(ShownName(name), known ? "It is read-only." : "There is no such field.");
     }
     if (errors_.empty()) return {};
     Error error =
-        MakeError(ErrorCode::kInvalid, errors_.front().field + " " + errors_.front().detail + ".");
+        MakeError(ErrorCode::kInvalid, errors_.front().field + ": " + errors_.front().detail);
     error.fields = std::move(errors_);
     return error;
   }
@@ -278,15 +279,9 @@ class MemberReader {
   }
 
   bool CheckText(std::string_view name, std::string_view text, std::size_t max_bytes) {
-    if (text.size() > max_bytes) {
-      Fail(name, "may be at most " + std::to_string(max_bytes) + " bytes long");
-      return false;
-    }
-    const bool control = std::any_of(text.begin(), text.end(), [](char c) {
-      return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
-    });
-    if (control) Fail(name, "may not hold control characters");
-    return !control;
+    const std::optional<std::string> wrong = core::CheckLine(text, max_bytes);
+    if (wrong) Fail(name, "It " + *wrong + ".");
+    return !wrong;
   }
 
   std::optional<std::uint64_t> Number(std::string_view name, const json::value& value,
@@ -298,8 +293,8 @@ class MemberReader {
       number = static_cast<std::uint64_t>(value.get_int64());
     }
     if (!number || *number > max) {
-      Fail(name, "must be a whole number from 0 to " + std::to_string(max) +
-                     (or_null ? ", or null" : ""));
+      Fail(name, "It must be a whole number from 0 to " + std::to_string(max) +
+                     (or_null ? ", or null." : "."));
       return std::nullopt;
     }
     return number;
@@ -309,7 +304,6 @@ class MemberReader {
   std::vector<FieldError> errors_;
 };
 
-constexpr std::size_t kMaxTitleBytes = 128;
 constexpr std::size_t kMaxNameBytes = 63;
 
 constexpr std::array<std::string_view, 6> kTokenReadOnly = {"id",    "kind",       "environment",
@@ -333,14 +327,15 @@ void ReadTokenSettings(MemberReader& reader, const std::vector<core::Label>& lab
   input.enabled = reader.Bool("enabled");
   input.expires_at = reader.TimeOrNull("expires_at");
   if (kind == core::TokenKind::kSecret && reader.Has("core_data_access")) {
-    reader.Fail("core_data_access",
-                "is a setting of publishable tokens; a secret token may read what its account may");
+    reader.Fail(
+        "core_data_access",
+        "It is a setting of publishable tokens; a secret token may read what its account may.");
   }
   input.core_data_access = reader.Bool("core_data_access");
 }
 
 void ReadPlanSettings(MemberReader& reader, service::PlanSettings& settings) {
-  settings.title = reader.String("title", kMaxTitleBytes, true);
+  settings.title = reader.String("title", core::kMaxTitleBytes, true);
   // Credits are 64 bits (wire.md §5), and what a store's signed column holds.
   settings.monthly_core_credits = reader.Uint("monthly_core_credits", INT64_MAX);
   settings.pay_as_you_go = reader.Bool("pay_as_you_go");
@@ -517,7 +512,7 @@ Result<AccountInput> ParseAccountCreation(std::string_view body) {
   reader.Require("workspace");
   reader.Require("plan");
   input.workspace = reader.String("workspace", kMaxNameBytes).value_or("");
-  input.title = reader.String("title", kMaxTitleBytes, true);
+  input.title = reader.String("title", core::kMaxTitleBytes, true);
   input.plan = reader.String("plan", kMaxNameBytes);
   if (Status status = reader.Finish(kAccountNeverSet); !status.ok()) return status.error();
   return input;
@@ -528,7 +523,7 @@ Result<AccountInput> ParseAccountPatch(std::string_view body) {
   if (!object.ok()) return std::move(object).error();
   MemberReader reader(std::move(*object));
   AccountInput input;
-  input.title = reader.String("title", kMaxTitleBytes, true);
+  input.title = reader.String("title", core::kMaxTitleBytes, true);
   input.plan = reader.String("plan", kMaxNameBytes);
   if (Status status = reader.Finish(kAccountReadOnly); !status.ok()) return status.error();
   return input;

@@ -17,8 +17,9 @@ namespace {
 Reply PlanReply(const core::Plan& plan) { return ObjectReply(PlanJson(plan), plan.version); }
 
 Reply NoSuchPlan(std::string_view request_id) {
-  Error error = MakeError(ErrorCode::kInvalid, "There is no such plan.");
-  error.fields.push_back({"plan", "is neither the name nor the id of a plan"});
+  Error error =
+      MakeError(ErrorCode::kInvalid, "plan: It is neither the name nor the id of a plan.");
+  error.fields.push_back({"plan", "It is neither the name nor the id of a plan."});
   return Refuse(error, request_id);
 }
 

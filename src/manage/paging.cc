@@ -14,7 +14,7 @@ constexpr std::size_t kCheckDigits = 6;
 std::string Check(std::string_view digits) { return Base62Encode(Crc32(digits), kCheckDigits); }
 
 Error Invalid(std::string_view field, std::string detail) {
-  Error error = MakeError(ErrorCode::kInvalid, std::string(field) + " " + detail + ".");
+  Error error = MakeError(ErrorCode::kInvalid, std::string(field) + ": " + detail);
   error.fields.push_back({std::string(field), std::move(detail)});
   return error;
 }
@@ -45,16 +45,16 @@ Result<service::PageRequest> ParsePageRequest(const Call& call) {
   if (const std::string* text = call.Query("page_size")) {
     const std::optional<std::uint64_t> size = ParseUint64(*text);
     if (!size || *size < 1 || *size > kMaxPageSize) {
-      return Invalid("page_size", "must be a whole number from 1 to 500");
+      return Invalid("page_size", "It must be a whole number from 1 to 500.");
     }
     page.size = static_cast<std::size_t>(*size);
   }
   if (const std::string* text = call.Query("page_token")) {
     page.after = ParsePageToken(*text);
-    if (!page.after) return Invalid("page_token", "is not one that this list gave");
+    if (!page.after) return Invalid("page_token", "It is not one that this list gave.");
   }
   if (const std::string* text = call.Query("q")) {
-    if (text->size() > kMaxSearchBytes) return Invalid("q", "may be at most 128 bytes long");
+    if (text->size() > kMaxSearchBytes) return Invalid("q", "It may be at most 128 bytes long.");
     page.search = *text;
   }
   return page;

@@ -145,14 +145,11 @@ void PlaneHandler::OnRequest(http::Exchange& exchange) {
   const std::string& request_id = pending->request_id;
 
   if (!hosts_.Contains(request.host)) {
-    return Send(exchange, *pending,
-                Refuse(Reason::kMisdirected, "This server does not answer under that host name.",
-                       request_id));
+    return Send(exchange, *pending, Refuse(Reason::kMisdirected, "", request_id));
   }
   const http::Router::Match match = router_.Find(request.method, request.path);
   if (match.outcome == http::Router::Outcome::kNotFound) {
-    return Send(exchange, *pending,
-                Refuse(Reason::kNotFound, "There is no such path.", request_id));
+    return Send(exchange, *pending, Refuse(Reason::kNotFound, "", request_id));
   }
   if (match.outcome == http::Router::Outcome::kMethodNotAllowed) {
     Reply reply = Refuse(Reason::kMethodNotAllowed, "", request_id);
@@ -184,8 +181,7 @@ std::optional<Reply> PlaneHandler::Identify(const http::Request& request, Pendin
 
   const std::string_view text = BearerToken(request);
   if (text.empty()) {
-    return Refuse(Reason::kSignInRequired, "Send a secret token as Authorization: Bearer.",
-                  pending.request_id);
+    return Refuse(Reason::kSignInRequired, "A secret token opens this door.", pending.request_id);
   }
   call.facts.resource = core::ResourceKind::kAccount;
   call.facts.action = ActionOf(request.method);
@@ -213,12 +209,13 @@ std::optional<Reply> PlaneHandler::IdentifyOperator(const http::Request& request
   }
   const std::string_view text = BearerToken(request);
   if (text.empty()) {
-    return Refuse(Reason::kTokenRequired, "Send the operator token as Authorization: Bearer.",
+    return Refuse(Reason::kSignInRequired, "The operator token opens this door.",
                   pending.request_id);
   }
-  // Digests have one length and tell nothing of how far two texts agree.
+  // Digests have one length, and a comparison of them tells nothing of how far two texts agree.
   if (!ConstantTimeEqual(View(Sha256(text)), View(shared_->internal.operator_token_digest))) {
-    return Refuse(Reason::kTokenInvalid, "This is not the operator token.", pending.request_id);
+    return Refuse(Reason::kSignInRequired, "What was sent is not the operator token.",
+                  pending.request_id);
   }
   call.actor.principal = "operator";
   call.credential = Secret(std::string(text));
@@ -236,8 +233,8 @@ std::optional<Reply> PlaneHandler::ReadParameters(const http::Request& request,
                                    [&](const auto& earlier) { return earlier.name == name; });
     if (twice || std::find(known.begin(), known.end(), name) == known.end()) {
       const FieldError error{name.substr(0, 64),
-                             twice ? "stands twice" : "is not a parameter of this path"};
-      return Refuse(Reason::kInvalidValues, "A parameter is not allowed.", pending.request_id,
+                             twice ? "It stands twice." : "It is not a parameter of this path."};
+      return Refuse(Reason::kInvalidValues, error.field + ": " + error.detail, pending.request_id,
                     {&error, 1});
     }
   }

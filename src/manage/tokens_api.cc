@@ -21,8 +21,7 @@ WantedVersion RequireIfMatch(const Call& call, std::int64_t standing_version) {
   WantedVersion wanted;
   switch (CheckIfMatch(call, standing_version)) {
     case Precondition::kAbsent:
-      wanted.refusal = Refuse(core::Reason::kPreconditionRequired,
-                              "Send If-Match with the ETag that you last saw, or *.", request_id);
+      wanted.refusal = Refuse(core::Reason::kPreconditionRequired, "", request_id);
       break;
     case Precondition::kAny:
       break;
@@ -30,8 +29,7 @@ WantedVersion RequireIfMatch(const Call& call, std::int64_t standing_version) {
       wanted.version = standing_version;
       break;
     case Precondition::kStale:
-      wanted.refusal = Refuse(core::Reason::kPreconditionFailed,
-                              "It has changed since. Read it again.", request_id);
+      wanted.refusal = Refuse(core::Reason::kPreconditionFailed, "", request_id);
       break;
     case Precondition::kMalformed:
       wanted.refusal = Refuse(core::Reason::kInvalidValues,
