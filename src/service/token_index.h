@@ -26,7 +26,8 @@ class TokenIndex {
   void Reserve(std::size_t tokens);
 
   // ---- Changes. Any thread; in force for every look-up that begins after the return.
-  void Put(const core::Token& token);  // by id; a new digest replaces the old one
+  // By id; a new digest replaces the old one. Not found before its account is there.
+  void Put(const core::Token& token);
   void Remove(core::TokenId id);
   void Put(const core::Account& account);  // with premium_data from its plan
 
@@ -42,7 +43,8 @@ class TokenIndex {
     // The pointers hold until this reader's next Find or Quiesce.
     virtual Found Find(const Digest& digest) = 0;
     virtual Found Find(core::TokenId id) = 0;  // slower; not for the request path
-    // "I hold nothing": lets what was replaced be freed. Called when a thread is idle.
+    // "I hold nothing": lets what was replaced be freed. Called when a thread is idle: what changes
+    // while a reader neither looks up nor quiesces stays in memory.
     virtual void Quiesce() = 0;
   };
   std::unique_ptr<Reader> MakeReader();
@@ -56,6 +58,7 @@ class TokenIndex {
 
  private:
   class Impl;
+  class ReaderImpl;
   std::unique_ptr<Impl> impl_;
 };
 
