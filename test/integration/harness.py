@@ -514,11 +514,14 @@ class Server:
         return plan
 
     def make_account(self, workspace, plan="basic", **settings):
-        """The account as its creation answers it, with its two first tokens."""
+        """The account as its creation answers it; its first tokens as secret_token and
+        publishable_token."""
         body = {"workspace": workspace, "plan": plan, **settings}
         answer, account = self.operate("POST", "/accounts", body)
         if answer.status != 201:
             raise AssertionError(f"POST accounts answered {answer!r}")
+        for token in account["tokens"]:
+            account[f"{token['kind']}_token"] = token
         return account
 
     def import_csv(self, dataset, text, *arguments, key=None, date=None, ok=True, **options):
