@@ -1,6 +1,7 @@
 """What HTTP/1.1 forbids is refused, what it allows is served, and two readings of one stream of
 bytes never become two requests (RFC 9112)."""
 
+import re
 import unittest
 
 from harness import REASON_HEADER, ServerCase
@@ -26,6 +27,10 @@ class OdditiesCase(ServerCase):
             connection.try_send(data)
             answer = connection.read_answer(method)
             return answer, answer.closes and connection.at_end()
+
+    def answers(self, data, status=rb"\d{3}"):
+        """How many answers these bytes hold."""
+        return len(re.findall(rb"HTTP/1\.1 " + status + rb" [^\r\n]*\r\n", data))
 
     def assertRefusedAndClosed(self, data, statuses, endpoint=None):
         statuses = {statuses} if isinstance(statuses, int) else set(statuses)
@@ -66,7 +71,7 @@ class MalformedHeadTest(OdditiesCase):
                                       {400, 413}),
             "a length of 40 digits": (self.head(b"Content-Length: " + b"9" * 40), {400, 413}),
             "a fraction": (self.head(b"Content-Length: 0.0"), 400),
-            "an unknown coding": (self.head(b"Transfer-Encoding: gzip"), 501),
+            "an unknown coding": (self.head(b"Transfer-Encoding: gzip"), {400, 501}),
             "an unknown coding, then chunked": (self.head(b"Transfer-Encoding: gzip, chunked"), 501),
             "chunked is not the last": (self.head(b"Transfer-Encoding: chunked, gzip"), {400, 501}),
             "chunked twice": (self.head(b"Transfer-Encoding: chunked, chunked"), 400),
@@ -177,8 +182,8 @@ class MalformedHeadTest(OdditiesCase):
             with self.subTest(name), self.server.plain.connect() as connection:
                 connection.try_send(data + good)
                 everything = connection.rest()
-                self.assertEqual(everything.count(b"HTTP/1.1 200"), 0, everything[:500])
-                self.assertEqual(everything.count(b"HTTP/1.1 "), 1, everything[:500])
+                self.assertEqual(self.answers(everything, b"200"), 0, everything[:500])
+                self.assertEqual(self.answers(everything), 1, everything[:500])
 
     def test_the_management_and_the_internal_plane_refuse_them_too(self):
         names = ("length and coding", "two equal lengths", "a plus sign", "an unknown coding",
@@ -570,7 +575,7 @@ class SmugglingTest(OdditiesCase):
                     connection.send(data)
                     connection.half_close()
                     everything = connection.rest()
-                    self.assertEqual(everything.count(b"HTTP/1.1 "), 1, everything[:1000])
+                    self.assertEqual(self.answers(everything), 1, everything[:1000])
 
     def test_ambiguous_lengths_give_at_most_one_answer_and_never_serve(self):
         hidden = self.head()
@@ -607,7 +612,7 @@ class SmugglingTest(OdditiesCase):
                 with self.subTest(lines, url=endpoint.url), endpoint.connect() as connection:
                     connection.try_send(self.head(*lines) + tail)
                     everything = connection.rest()
-                    self.assertEqual(everything.count(b"HTTP/1.1 "), 1, everything[:600])
+                    self.assertEqual(self.answers(everything), 1, everything[:600])
                     self.assertNotIn(b"HTTP/1.1 200", everything)
 
     def test_a_header_that_only_looks_like_a_length_hides_nothing(self):
