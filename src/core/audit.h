@@ -31,7 +31,10 @@ struct AuditEvent {
   Digest hash{};
 };
 
-// SHA-256 over previous_hash and every other field but hash, each with its length in front.
+// SHA-256 over previous_hash and every other field but hash, in the order of the declaration
+// (sequence, at, principal, address, request_id, action, subject, account, before, after), each
+// with its length in front; lengths and numbers are eight bytes, most significant first; `at` is in
+// milliseconds since 1970.
 Digest AuditHash(const AuditEvent& event);
 
 }  // namespace latchkey::core

@@ -43,8 +43,6 @@ Error FileError(int error_number, std::string_view doing, const std::string& pat
   }
 }
 
-namespace {
-
 Result<FileDescriptor> OpenFile(const std::string& path, int flags, std::string_view doing) {
   for (;;) {
     FileDescriptor fd(::open(path.c_str(), flags | O_CLOEXEC, 0600));
@@ -52,8 +50,6 @@ Result<FileDescriptor> OpenFile(const std::string& path, int flags, std::string_
     if (errno != EINTR) return FileError(errno, doing, path);
   }
 }
-
-}  // namespace
 
 Result<FileDescriptor> CreateFile(const std::string& path) {
   Result<FileDescriptor> fd = OpenFile(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, "creating");

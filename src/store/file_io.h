@@ -29,6 +29,8 @@ class FileDescriptor {
 // From errno. ENOSPC, EDQUOT, EIO and the like: kUnavailable; ENOENT: kNotFound; EEXIST: kConflict.
 Error FileError(int error_number, std::string_view doing, const std::string& path);
 
+// `flags` as open(2) has them.
+Result<FileDescriptor> OpenFile(const std::string& path, int flags, std::string_view doing);
 // A new file with mode 0600; kConflict if something stands there.
 Result<FileDescriptor> CreateFile(const std::string& path);
 Result<FileDescriptor> OpenForReading(const std::string& path);

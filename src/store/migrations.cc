@@ -59,6 +59,7 @@ CREATE TABLE tokens (
   sealed_key_state BLOB NOT NULL
 ) STRICT;
 CREATE INDEX tokens_by_account ON tokens (account, created_at, id);
+CREATE INDEX enabled_secrets ON tokens (account) WHERE kind = 1 AND enabled = 1;
 
 CREATE TABLE datasets (
   id INTEGER PRIMARY KEY,
@@ -114,10 +115,9 @@ CREATE TABLE idempotent_answers (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX idempotent_answers_by_time ON idempotent_answers (at);
 
-CREATE TABLE removed_digests_outbox (
-  sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-  digest BLOB NOT NULL
-) STRICT;
+CREATE TABLE removed_digests (
+  digest BLOB PRIMARY KEY
+) STRICT, WITHOUT ROWID;
 )sql";
 
 constexpr std::array kStateMigrations = {Migration{1, "the beginning", kBeginning}};
