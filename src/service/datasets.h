@@ -89,6 +89,7 @@ class Datasets {
 
   // Creates the dataset if it is not there; replaces all its records. kInvalid for options that
   // can't hold, kNotFound for a workspace that is no account's.
+  // The import must not outlive this.
   Result<std::unique_ptr<Import>> BeginImport(ImportOptions options, core::Actor actor);
 
   // kInvalid if the query asks for days of a dataset without a date, kUnavailable if interrupted.
