@@ -177,6 +177,9 @@ class RequestParser::Grammar final : public beast_http::basic_parser<true> {
     owner_.info_.http_1_0 = version == 10;
     request_.method = ToMethod(verb);
     request_.method_text = View(method);
+    if (method.size() > kMaxMethodBytes) {
+      return Refuse(ProtocolError::kBadRequest, "the method is not valid", ec);
+    }
     if (target.size() > limits_.max_url_bytes) {
       return Refuse(ProtocolError::kUrlTooLong, "the request target is too long", ec);
     }

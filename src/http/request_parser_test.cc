@@ -228,6 +228,7 @@ TEST(RequestParserTest, RefusesEveryOddity) {
       {"GET / HTTP/11\r\nHost: a\r\n\r\n", E::kBadRequest},
       {"GET / HTTP/1.1x\r\nHost: a\r\n\r\n", E::kBadRequest},
       {"ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZ", E::kBadRequest},
+      {"ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFG / HTTP/1.1\r\nHost: a\r\n\r\n", E::kBadRequest},
       // Expectations.
       {"POST / HTTP/1.1\r\nHost: a\r\nExpect: 200-ok\r\nContent-Length: 1\r\n\r\n",
        E::kExpectationFailed},

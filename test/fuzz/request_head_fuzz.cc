@@ -28,8 +28,9 @@ void CheckRequest(const http::Request& request, const http::RequestParser& parse
   Require(request.path == "*" || request.path.starts_with('/'));
   Require(request.path == "/" || !request.path.ends_with('/'));
   Require(IsValidUtf8(request.path));
+  const std::string closed = request.path == "/" ? "/" : std::string(request.path) + "/";
   for (const std::string_view forbidden : {"//", "/./", "/../", "\\", "\r", "\n"}) {
-    Require((std::string(request.path) + "/").find(forbidden) == std::string::npos);
+    Require(closed.find(forbidden) == closed.npos);
   }
   Require(request.path.find('\0') == request.path.npos);
   for (const http::HeaderField& field : request.fields) {
