@@ -453,9 +453,9 @@ class FullDiskTest(CrashCase):
 
 
 class BackupTest(CrashCase):
-    def restored(self, server, file, *arguments, data=None):
+    def restored(self, server, file, *arguments):
         """A server over what restore makes of the file."""
-        other = Server(data=data)
+        other = Server()
         self.addCleanup(self.finish, other)
         done = run("restore", file, "--data", other.data, *arguments)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
@@ -480,9 +480,21 @@ class BackupTest(CrashCase):
 
     def accept(self, server):
         """What the operator does with the printed difference before the server serves."""
-        if (server.data / "restored.json").exists():
-            done = server.cli("restore", "--accept")
-            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        done = server.cli("restore", "--accept")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_a_restored_folder_is_locked_until_the_operator_accepts_it(self):
+        server = self.start(demo=True)
+        file = self.folder() / "backup.latchkey"
+        self.assertEqual(server.cli("backup", file).returncode, 0)
+        other, done = self.restored(server, file)
+        self.assertIn("accept", done.stdout)
+        other.launch()
+        self.assertEqual(other.wait(), 1, other.log())
+        self.assertIn("accept", other.log())
+        self.accept(other)
+        other.start()
+        self.assertEqual(self.use(other, server.publishable).status, 200)
 
     def test_a_backup_without_a_server_is_the_same(self):
         server = self.start(demo=True)
@@ -546,12 +558,8 @@ class BackupTest(CrashCase):
         self.assertEqual(server.manage.call("DELETE", f"/manage/v1/tokens/{victim['id']}",
                                             server.secret, headers={"If-Match": "*"})[0].status, 204)
         server.terminate()
-        # The file of removed digests stands beside the database; restore merges it.
-        folder = self.folder()
-        data = folder / "data"
-        data.mkdir(mode=0o700)
-        shutil.copy(server.data / "removed.digests", data / "removed.digests")
-        other, _ = self.restored(server, file, data=data)
+        other, _ = self.restored(server, file, "--removed-digests",
+                                 server.data / "removed.digests")
         self.accept(other)
         other.start()
         self.assertEqual(self.use(other, stays["token"]).status, 200)
