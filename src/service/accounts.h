@@ -22,6 +22,9 @@
 
 namespace latchkey::service {
 
+// Whole numbers up to here are exact in every JSON reader.
+inline constexpr std::uint64_t kMaxMonthlyCredits = 9'007'199'254'740'991;
+
 // Absent: the default, or as it stands.
 struct PlanSettings {
   std::optional<std::string> title;
@@ -85,10 +88,15 @@ class Accounts {
   Result<core::Account> Resume(core::AccountId id, core::Actor actor);
 
  private:
-  Result<core::Account> ChangeAccount(core::AccountId id, const AccountSettings& settings,
-                                      std::optional<core::AccountState> account_state,
-                                      std::optional<std::int64_t> expected_version,
+  struct Change {
+    AccountSettings settings;
+    std::optional<core::AccountState> state;
+    std::optional<std::int64_t> expected_version;
+    bool unconditional = false;  // the caller could have named a version and did not
+  };
+  Result<core::Account> ChangeAccount(core::AccountId id, const Change& change,
                                       std::string_view action, core::Actor actor);
+  void ApplyStricter(const core::Account& before, const core::Account& after);
 
   store::Store& store_;
   State& state_;

@@ -58,8 +58,9 @@ class KeyRing {
     Lease& operator=(const Lease&) = delete;
 
     // Puts the sealed state of a secret token's text into the profile, with the key's id.
-    void SealKeyState(const core::Token& token, const Secret& text,
-                      core::TokenProfile& profile) const;
+    // kUnavailable after a rotation of unknown outcome.
+    Status SealKeyState(const core::Token& token, const Secret& text,
+                        core::TokenProfile& profile) const;
     // The HMAC key state (HmacSha256WithState). kCorrupt if it doesn't open.
     Result<Secret> OpenKeyState(const core::Token& token, const core::TokenProfile& profile) const;
 
@@ -75,14 +76,19 @@ class KeyRing {
   // A new key, beside the old one as PATH.next; all sealed states and the check value in one
   // transaction; then the new file takes the old one's place. Whatever happens in between, the next
   // Open finds a key and a store that fit. kUnknown: the outcome of the transaction is not known;
-  // both files stay and the next Open decides.
+  // both files stay and the next Open decides. kUnavailable: nothing was rotated, unless the text
+  // says that the new key could not take the old one's place, which the next Open makes good.
   Result<Rotation> Rotate(core::Actor actor);
 
-  std::uint32_t CurrentId() const EXCLUDES(mutex_);
+  std::uint32_t CurrentId();
 
  private:
   KeyRing(std::string path, store::Store& store, const Clock& clock, Entropy& entropy,
           MasterKey key);
+
+  Result<Rotation> RotateAlone(core::Actor actor);
+  Status TakePlace();
+  Status CheckUsable() const;
 
   const std::string path_;
   store::Store& store_;
@@ -92,9 +98,10 @@ class KeyRing {
   CondVar changed_;
   int leases_ GUARDED_BY(mutex_) = 0;
   bool rotating_ GUARDED_BY(mutex_) = false;
-  // Set when a rotation's outcome is unknown: nothing may be sealed until the next Open.
-  bool unsure_ GUARDED_BY(mutex_) = false;
-  MasterKey key_;  // written only while rotating_ and without leases
+  // The rest is read under a lease and written while rotating_, when there is none.
+  MasterKey key_;
+  bool unsure_ = false;        // the outcome of a rotation is not known: nothing may be sealed
+  bool out_of_place_ = false;  // key_ stands in PATH.next only
 };
 
 }  // namespace latchkey::service

@@ -1,13 +1,14 @@
 // Plans and accounts in memory, and the one place where a change reaches the index. Loaded from the
 // store at the start; every use case applies here what it has committed.
 //
-// Thread-safe. Changes of one thing must be applied in the order of their commits: whoever changes
-// a plan, an account or a token holds its lock (LockPlan …) from the read before the commit to the
-// return of Apply.
+// Thread-safe. Changes of one thing must be applied in the order of their commits: whoever makes or
+// changes a plan, an account or a token has a Hold on it from before the commit (and before what it
+// reads for it) to the return of Apply.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <string>
@@ -42,22 +43,30 @@ class State {
   // In force when they return. A plan's premium_data reaches all its accounts.
   void Apply(const core::Plan& plan) EXCLUDES(mutex_);
   void Apply(const core::Account& account) EXCLUDES(mutex_);
-  void Apply(const core::Token& token);
-  void ApplyRemoval(core::TokenId token);
+  void Apply(const core::Token& token) { index_.Put(token); }
+  void ApplyRemoval(core::TokenId token) { index_.Remove(token); }
 
-  // The locks of one plan, account or token; shared with some others.
-  Mutex& LockOf(core::PlanId id) const { return LockOf(id.value); }
-  Mutex& LockOf(core::AccountId id) const { return LockOf(id.value); }
-  Mutex& LockOf(core::TokenId id) const { return LockOf(id.value); }
+  // Keeps others from changing these things. Blocks; a thread has one Hold at a time.
+  class Hold {
+   public:
+    Hold(const State& state, std::initializer_list<std::int64_t> ids);
+    ~Hold();
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+
+   private:
+    const State& state_;
+    std::uint64_t held_ = 0;  // a bit for each lock
+  };
 
  private:
-  Mutex& LockOf(std::int64_t id) const {
-    return locks_[static_cast<std::uint64_t>(id) % locks_.size()];
-  }
-  void Publish(const core::Account& account) REQUIRES(mutex_);
+  // A thing's lock is shared with some others.
+  static constexpr std::size_t kLocks = 64;
+
+  core::Account WithPlan(core::Account account) const REQUIRES(mutex_);
 
   TokenIndex& index_;
-  mutable std::array<Mutex, 64> locks_;
+  mutable std::array<Mutex, kLocks> locks_;
   mutable Mutex mutex_;
   std::unordered_map<core::PlanId, core::Plan> plans_ GUARDED_BY(mutex_);
   std::map<std::string, core::PlanId, std::less<>> plan_names_ GUARDED_BY(mutex_);

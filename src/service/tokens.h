@@ -6,6 +6,9 @@
 // the stricter side in force: a removal or a disabling is applied, a creation or an enabling is
 // not.
 //
+// A change whose outcome is not known may be tried again: the stricter side then stands until the
+// store has answered clearly.
+//
 // Errors: kInvalid with `fields` named as in the management API, kNotFound (a token of another
 // account too), kStale (the version is another), kLimit (the plan's maximum of tokens), kConflict
 // (a ninth enabled secret token; see also idempotency.h), kUnavailable, kUnknown.
@@ -14,6 +17,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -83,9 +87,12 @@ class Tokens {
                 std::optional<std::int64_t> expected_version, core::Actor actor);
 
  private:
+  struct Precondition {
+    std::optional<std::int64_t> version;
+    bool asked = false;  // the caller could have named one
+  };
   Result<core::TokenRecord> Change(core::AccountId account, core::TokenId id,
-                                   const TokenSettings& settings,
-                                   std::optional<std::int64_t> expected_version,
+                                   const TokenSettings& settings, const Precondition& precondition,
                                    std::string_view action, core::Actor actor);
 
   store::Store& store_;
