@@ -227,7 +227,7 @@ Result<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const Options& opti
     }
     if (Status created = CreateNew(options); !created.ok()) return created.error();
   }
-  if (Status header = CheckHeader(options); !header.ok()) return header.error();
+  if (const auto checked = CheckFile(options); !checked.ok()) return checked.error();
   Result<std::unique_ptr<SqliteDatabase>> database = Connect(options);
   if (!database.ok()) return database;
   if (Status migrated = (*database)->Migrate(existing); !migrated.ok()) return migrated.error();
@@ -270,7 +270,7 @@ Status SqliteDatabase::CreateNew(const Options& options) {
 }
 
 // Before SQLite sees the file: what is not ours must not get a log, a lock or a changed byte.
-Status SqliteDatabase::CheckHeader(const Options& options) {
+Result<std::int32_t> SqliteDatabase::CheckFile(const Options& options) {
   Result<FileDescriptor> file = OpenForReading(options.path);
   if (!file.ok()) return file.error();
   Result<std::string> header = ReadAt(file->get(), 0, kHeaderBytes, options.path);
@@ -297,7 +297,7 @@ Status SqliteDatabase::CheckHeader(const Options& options) {
   const std::uint64_t page_bytes = PageBytes(*header);
   const auto pages = static_cast<std::uint32_t>(HeaderNumber(*header, 28));
   if (*size < pages * page_bytes && !HasLog(options.path)) return CutShortError(options, *size);
-  return {};
+  return schema;
 }
 
 Result<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Connect(const Options& options) {

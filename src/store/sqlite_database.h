@@ -82,6 +82,9 @@ class SqliteDatabase {
   static Result<std::unique_ptr<SqliteDatabase>> Open(const Options& options);
   // One more connection to a file that Open has opened, for reading only.
   static Result<std::unique_ptr<SqliteDatabase>> OpenReader(const Options& options);
+  // Looks at the file's header alone and touches nothing: its schema number, or the errors of Open
+  // for a file that it would refuse.
+  static Result<std::int32_t> CheckFile(const Options& options);
 
   ~SqliteDatabase();
   SqliteDatabase(const SqliteDatabase&) = delete;
@@ -114,7 +117,6 @@ class SqliteDatabase {
 
   static Result<std::unique_ptr<SqliteDatabase>> Connect(const Options& options);
   static Status CreateNew(const Options& options);
-  static Status CheckHeader(const Options& options);
   Status Migrate(bool existing);
   Status BackUpBefore(int schema);
 
