@@ -355,7 +355,7 @@ void DataHandler::StartQuery(Exchange& exchange, std::shared_ptr<ColdQuery> cold
   if (!taken) {
     Refuse(exchange, cold->call,
            core::Refuse(Reason::kUnavailable, "Too many requests wait already; try again."),
-           {.allow = {}, .retry_after = kBusyRetrySeconds});
+           {.retry_after = kBusyRetrySeconds});
   }
 }
 
@@ -416,7 +416,7 @@ void DataHandler::RefuseQuery(Exchange& exchange, const ColdQuery& cold) {
     return Refuse(
         exchange, cold.call,
         core::Refuse(Reason::kUnavailable, "The query took too long; ask for less, or try again."),
-        {.allow = {}, .retry_after = kBusyRetrySeconds});
+        {.retry_after = kBusyRetrySeconds});
   }
   dependencies_.log.Error("a query failed", {{"request_id", View(cold.call.id)},
                                              {"dataset", cold.dataset_key},

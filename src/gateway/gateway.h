@@ -43,7 +43,7 @@ struct Dependencies {
 
 struct DataPlaneOptions {
   std::string plane = "data";  // in the access log and the metrics: "data", "plain"
-  std::string version;         // what GET /v1/status says
+  std::string version = {};    // what GET /v1/status says
   // Records of one answer; a query that asks for more is 400.
   std::uint64_t max_records = 10'000;
   // Prepared answers kept by each handler, with all that belongs to them. 0: none are kept.
@@ -51,7 +51,7 @@ struct DataPlaneOptions {
   // From the head's last byte to the end of the query; 503 after that.
   std::chrono::milliseconds query_timeout{5'000};
   // Whose X-Forwarded-For is believed.
-  std::vector<IpNetwork> trusted_proxies;
+  std::vector<IpNetwork> trusted_proxies = {};
   // A secret token that comes without TLS from a peer that is neither loopback nor a trusted proxy
   // is refused with not_permitted.
   bool refuse_secret_tokens_over_http = true;

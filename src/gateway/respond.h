@@ -44,7 +44,7 @@ struct Cost {
 
 // What a refusal needs beside its reason.
 struct RefusalExtra {
-  std::string_view allow;         // of method_not_allowed: the methods that the path knows
+  std::string_view allow = {};    // of method_not_allowed: the methods that the path knows
   std::uint32_t retry_after = 0;  // seconds; 0: no such field
 };
 

@@ -90,8 +90,8 @@ TEST(ResponderTest, NamesMethodsAndTimesWhereTheyHelp) {
   const http::Response method = responder.Refusal(core::Refuse(Reason::kMethodNotAllowed), kId,
                                                   false, {.allow = "GET, HEAD"});
   EXPECT_THAT(std::string(method.header_lines), HasSubstr("Allow: GET, HEAD, OPTIONS\r\n"));
-  const http::Response busy = responder.Refusal(core::Refuse(Reason::kUnavailable), kId, false,
-                                                {.allow = {}, .retry_after = 2});
+  const http::Response busy =
+      responder.Refusal(core::Refuse(Reason::kUnavailable), kId, false, {.retry_after = 2});
   EXPECT_THAT(std::string(busy.header_lines), HasSubstr("Retry-After: 2\r\n"));
 }
 
