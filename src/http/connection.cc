@@ -5,9 +5,10 @@
 #include <cerrno>
 #include <charconv>
 
-#include <boost/asio/buffer.hpp>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 namespace latchkey::http {
 namespace {
@@ -23,6 +24,8 @@ constexpr std::size_t kGatherBytes = 16 * 1024;
 constexpr std::size_t kKeepCapacity = 128 * 1024;
 // What is read and dropped of a body that nobody wanted, so that the connection can be kept.
 constexpr std::uint64_t kDrainBytes = 64 * 1024;
+// After so many receives in a row the other connections have their turn.
+constexpr int kReceivesPerTurn = 16;
 // How long a peer may take to read a last answer that it did not wait for (RFC 9112 §9.6).
 constexpr std::chrono::milliseconds kLingerTime{5'000};
 
@@ -63,23 +66,20 @@ class Connection::Entered {
  public:
   explicit Entered(Connection& connection) : connection_(connection) {}
   ~Entered() {
-    if (connection_.closed_ && !connection_.reading_ && !connection_.waiting_writable_) {
-      connection_.thread_.Remove(connection_.slot_);
-    }
+    if (connection_.closed_) connection_.thread_.Remove(connection_.slot_);
   }
 
  private:
   Connection& connection_;
 };
 
-Connection::Connection(IoThread& thread, ThreadListener& listener, Socket socket,
-                       const IpAddress& peer, std::size_t slot)
+Connection::Connection(IoThread& thread, ThreadListener& listener, int fd, const IpAddress& peer,
+                       std::size_t slot)
     : thread_(thread),
       listener_(listener),
       limits_(listener.options.limits),
       handler_(*listener.handler),
-      socket_(std::move(socket)),
-      fd_(socket_.native_handle()),
+      fd_(fd),
       slot_(slot) {
   request_.peer = peer;
   request_.tls = listener.options.tls != nullptr;
@@ -102,21 +102,19 @@ void Connection::Start() {
     if (tls_ == nullptr) return Close();
     phase_ = Phase::kHandshake;
   }
-  ArmRead();
+  // The first bytes often come with the connection: no need to be told of them.
+  Advance();
 }
 
-void Connection::OnRead(std::size_t count, bool failed, bool end) {
+void Connection::OnReady(std::uint32_t epoll_events) {
   const Entered entered(*this);
-  reading_ = false;
-  if (closed_) return;
-  if (failed) return Close();
-  if (end) {
-    peer_ended_ = true;
-  } else {
-    (tls_ ? tls_->input() : in_).Commit(count);
-    if (phase_ == Phase::kExchange && !body_done_ && body_mode_ != BodyMode::kNone) {
-      SetReadDeadline(thread_.Deadline(limits_.body_timeout));
-    }
+  resume_due_ = false;
+  if (epoll_events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) readable_ = true;
+  if (epoll_events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) hung_up_ = true;
+  if (waiting_writable_ && (epoll_events & (EPOLLOUT | EPOLLHUP | EPOLLERR))) {
+    waiting_writable_ = false;
+    SetWriteDeadline(IoThread::kNever);
+    Flush();
   }
   Advance();
 }
@@ -199,6 +197,7 @@ void Connection::OnMail(Mailbox::Item& item) {
 // Does all that can be done with what is here, then sends, then reads on. Every entry point ends
 // here; what a handler calls on the exchange only changes the state.
 void Connection::Advance() {
+  int receives = 0;
   while (!closed_) {
     bool progress = false;
     switch (phase_) {
@@ -226,9 +225,16 @@ void Connection::Advance() {
       }
     }
     if (tls_ && FillFromTls()) continue;
-    break;
+    if (receives == kReceivesPerTurn) {
+      if (!resume_due_ && readable_ && WantsInput()) {
+        resume_due_ = true;
+        thread_.Resume(slot_);
+      }
+      return;
+    }
+    if (!Receive()) return;
+    ++receives;
   }
-  ArmRead();
 }
 
 bool Connection::AdvanceHandshake() {
@@ -727,17 +733,9 @@ bool Connection::OnSendError() {
 }
 
 void Connection::WaitWritable() {
+  // The set tells of it by an edge: the socket was full a moment ago.
   waiting_writable_ = true;
   SetWriteDeadline(thread_.Deadline(limits_.write_timeout));
-  socket_.async_wait(Socket::wait_write, [this](const boost::system::error_code& error) {
-    const Entered entered(*this);
-    waiting_writable_ = false;
-    if (closed_) return;
-    SetWriteDeadline(IoThread::kNever);
-    if (error) return Close();
-    Flush();
-    if (!closed_) Advance();
-  });
 }
 
 // ---- input ----
@@ -797,28 +795,43 @@ bool Connection::FillFromTls() {
   return false;
 }
 
-void Connection::ArmRead() {
-  if (reading_ || peer_ended_ || !WantsInput()) return;
+// Receives once, if there may be something and it is wanted. True: something changed.
+bool Connection::Receive() {
+  if (closed_ || !readable_ || peer_ended_ || !WantsInput()) return false;
   ByteBuffer* buffer = &in_;
   if (tls_) {
     buffer = &tls_->input();
     buffer->Rewind();
-    // What is there must be decrypted first, and it waits for room.
-    if (buffer->size() > kBodyReadBytes) return;
+    // What is there must be decrypted first, and that waits for room.
+    if (buffer->size() > kBodyReadBytes) return false;
     if (buffer->room() < kMinReadRoom) {
       buffer->Reserve(buffer->capacity() == 0 ? kInitialInput : kInitialInput * 4);
     }
   } else if (!MakeInputRoom()) {
-    return;
+    return false;
   }
-  reading_ = true;
-  // Not a wait and a receive: Asio would pay an epoll_ctl for each wait, but nothing for a receive
-  // that finds its descriptor registered and knows that the last one emptied it.
-  socket_.async_read_some(asio::buffer(buffer->tail(), buffer->room()),
-                          [this](const boost::system::error_code& error, std::size_t count) {
-                            const bool end = error == asio::error::eof;
-                            OnRead(count, error && !end, end);
-                          });
+  ssize_t count;
+  do {
+    count = ::recv(fd_, buffer->tail(), buffer->room(), MSG_DONTWAIT);
+  } while (count < 0 && errno == EINTR);
+  if (count > 0) {
+    // Less than there was room for: the socket is empty, and an edge tells of more. To ask once
+    // more would cost each request a call for nothing. Before an end there is no more edge.
+    const bool emptied = static_cast<std::size_t>(count) < buffer->room();
+    buffer->Commit(static_cast<std::size_t>(count));
+    if (emptied && !hung_up_) readable_ = false;
+    if (phase_ == Phase::kExchange && !body_done_ && body_mode_ != BodyMode::kNone) {
+      SetReadDeadline(thread_.Deadline(limits_.body_timeout));
+    }
+    return true;
+  }
+  readable_ = false;
+  if (count == 0) {
+    peer_ended_ = true;
+    return true;
+  }
+  if (errno != EAGAIN && errno != EWOULDBLOCK) Close();
+  return false;
 }
 
 void Connection::Close() {
@@ -833,8 +846,7 @@ void Connection::Close() {
     const ByteBuffer& wire = tls_->output();
     (void)::send(fd_, wire.data(), wire.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   }
-  boost::system::error_code ignored;
-  socket_.close(ignored);
+  ::close(fd_);  // which takes it out of the set too
 }
 
 }  // namespace latchkey::http

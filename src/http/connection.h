@@ -11,6 +11,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include "base/thread_annotations.h"
@@ -25,8 +26,6 @@ namespace latchkey::http {
 
 namespace asio = boost::asio;
 
-// The concrete executor: the polymorphic one costs an allocation-sized copy per operation.
-using Socket = asio::basic_stream_socket<asio::ip::tcp, asio::io_context::executor_type>;
 using Acceptor = asio::basic_socket_acceptor<asio::ip::tcp, asio::io_context::executor_type>;
 
 class Connection;
@@ -77,13 +76,11 @@ class Admission {
 struct ThreadListener {
   ThreadListener(const ListenerOptions& options_in, Admission& admission_in,
                  asio::io_context& context)
-      : options(options_in), admission(admission_in), acceptor(context), incoming(context) {}
+      : options(options_in), admission(admission_in), acceptor(context) {}
 
   const ListenerOptions& options;
   Admission& admission;
   Acceptor acceptor;
-  Socket incoming;
-  asio::ip::tcp::endpoint incoming_peer;
   bool accept_paused = false;  // out of descriptors: tried again at the next sweep
   std::unique_ptr<Handler> handler;
   Counters counters;
@@ -133,6 +130,7 @@ class IoThread {
   // Time limits of one connection, kept densely so that a sweep over many is cheap.
   struct Slot {
     Connection* connection = nullptr;
+    std::uint32_t generation = 0;  // tells a connection from the last one in its slot
     Ticks read_deadline = kNever;
     Ticks write_deadline = kNever;
   };
@@ -165,18 +163,28 @@ class IoThread {
   // On this thread.
   void DrainMailbox();
   void Remove(std::size_t slot);
+  // Lets others have their turn, then calls the connection again.
+  void Resume(std::size_t slot);
 
  private:
   void UpdateClock();
   void ArmSweep();
   void Sweep();
+  void ArmReady();
+  void Dispatch();
+  Connection* Find(std::uint64_t key) const;
+  std::uint64_t KeyOf(std::size_t slot) const;
+  void ArmAccept(ThreadListener& listener);
   void Accept(ThreadListener& listener);
-  void Admit(ThreadListener& listener);
+  void Admit(ThreadListener& listener, int fd, const IpAddress& peer);
   void BeginDrain();
   void CutAll();
   void FinishIfEmpty();
 
   asio::io_context context_;
+  // The sockets of connections stand in an epoll set of our own, which the io_context watches as
+  // one descriptor (server.cc says why).
+  asio::posix::stream_descriptor ready_;
   SystemClock clock_;
   std::chrono::nanoseconds started_;
   Ticks now_ = 0;
@@ -193,16 +201,18 @@ class IoThread {
   std::size_t cut_ = 0;
 };
 
-// One connection, from accept to close, on one thread. It destroys itself when it is closed, no
-// operation is pending and no call of its own is on the stack.
+// One connection, from accept to close, on one thread. It destroys itself when it is closed and no
+// call of its own is on the stack.
 class Connection final : public Exchange {
  public:
-  Connection(IoThread& thread, ThreadListener& listener, Socket socket, const IpAddress& peer,
+  // Takes the descriptor, a non-blocking socket.
+  Connection(IoThread& thread, ThreadListener& listener, int fd, const IpAddress& peer,
              std::size_t slot);
   ~Connection() override;
 
   // Entry points, each from the I/O thread's loop. `this` may be gone when they return.
   void Start();
+  void OnReady(std::uint32_t epoll_events);
   void OnDeadline();
   void OnDrain();
   void Cut();
@@ -228,7 +238,6 @@ class Connection final : public Exchange {
   enum class BodyMode : std::uint8_t { kNone, kCollect, kStream, kDrain };
   class Entered;
 
-  void OnRead(std::size_t count, bool failed, bool end);
   void Advance();
   bool AdvanceHandshake();
   bool AdvanceHead();
@@ -257,7 +266,7 @@ class Connection final : public Exchange {
   bool OnSendError();
   void ConsumeOutput(std::size_t count);
   void WaitWritable();
-  void ArmRead();
+  bool Receive();
   bool WantsInput() const;
   bool MakeInputRoom();
   void ForgetExchange(bool unanswered);
@@ -269,7 +278,6 @@ class Connection final : public Exchange {
   ThreadListener& listener_;
   const Limits& limits_;
   Handler& handler_;
-  Socket socket_;
   const int fd_;
   const std::size_t slot_;
   std::unique_ptr<TlsStream> tls_;
@@ -288,8 +296,10 @@ class Connection final : public Exchange {
   Phase phase_ = Phase::kHead;
   BodyMode body_mode_ = BodyMode::kNone;
   bool closed_ = false;
-  bool reading_ = false;
+  bool readable_ = true;  // the socket may hold bytes that were not received
+  bool hung_up_ = false;  // there is an end, or an error, behind what it holds
   bool waiting_writable_ = false;
+  bool resume_due_ = false;
   bool peer_ended_ = false;    // no more input
   bool answered_ = false;      // the running request
   bool close_after_ = false;   // when the output is out

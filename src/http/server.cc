@@ -1,12 +1,18 @@
 #include "http/server.h"
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
 #include <thread>
 
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -29,9 +35,15 @@ tcp::endpoint ToEndpoint(const IpAddress& address, std::uint16_t port) {
   return {asio::ip::address_v6(v6), port};
 }
 
-IpAddress ToIpAddress(const asio::ip::address& address) {
-  if (address.is_v4()) return IpAddress::FromV4(address.to_v4().to_bytes());
-  return IpAddress::FromV6(address.to_v6().to_bytes());
+IpAddress ToIpAddress(const sockaddr_storage& address) {
+  if (address.ss_family == AF_INET) {
+    std::array<std::uint8_t, 4> v4;
+    std::memcpy(v4.data(), &reinterpret_cast<const sockaddr_in&>(address).sin_addr, v4.size());
+    return IpAddress::FromV4(v4);
+  }
+  std::array<std::uint8_t, 16> v6;
+  std::memcpy(v6.data(), &reinterpret_cast<const sockaddr_in6&>(address).sin6_addr, v6.size());
+  return IpAddress::FromV6(v6);
 }
 
 std::string AddressText(const IpAddress& address, std::uint16_t port) {
@@ -63,6 +75,7 @@ boost::system::error_code Bind(Acceptor& acceptor, const tcp::endpoint& endpoint
     return {errno, boost::system::system_category()};
   }
   acceptor.bind(endpoint, error);
+  if (!error) acceptor.native_non_blocking(true, error);
   return error;
 }
 
@@ -158,10 +171,17 @@ void Admission::Leave(const IpAddress& address) {
 
 // ---- IoThread ----
 
-// No locks around the reactor: sockets and timers belong to this thread. Posting from other threads
+// Connections are watched by an epoll set of our own, one descriptor to the io_context: asked to
+// read, Asio tries a receive at once, which finds nothing after each answer, and asked to wait it
+// changes its own set, a system call either way, for every request. Here a request costs one
+// receive and one send, and each turn of the loop a few calls for all requests of it. Whatever else
+// there is (accepts, the sweep, work from other threads, and what handlers may wait for) is Asio's.
+//
+// No locks around the reactor: what it watches belongs to this thread. Posting from other threads
 // goes through the scheduler, which keeps its lock.
 IoThread::IoThread()
     : context_(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO),
+      ready_(context_, ::epoll_create1(EPOLL_CLOEXEC)),
       started_(clock_.Monotonic()),
       timer_(context_),
       mailbox_(std::make_shared<Mailbox>(*this)) {
@@ -190,7 +210,8 @@ void IoThread::Run(int index) {
   ::pthread_setname_np(::pthread_self(), ("io-" + std::to_string(index)).c_str());
   UpdateClock();
   for (auto& listener : listeners_) listener->handler = listener->options.make_handler(index);
-  for (auto& listener : listeners_) Accept(*listener);
+  for (auto& listener : listeners_) ArmAccept(*listener);
+  ArmReady();
   ArmSweep();
   context_.run();
   mailbox_->Close();
@@ -218,64 +239,135 @@ void IoThread::Sweep() {
   for (auto& listener : listeners_) {
     if (listener->accept_paused) {
       listener->accept_paused = false;
-      Accept(*listener);
+      ArmAccept(*listener);
     }
     listener->handler->OnTick();
   }
 }
 
-void IoThread::Accept(ThreadListener& listener) {
-  if (draining_) return;
-  listener.acceptor.async_accept(listener.incoming, listener.incoming_peer,
-                                 [this, &listener](const boost::system::error_code& error) {
-                                   if (!listener.acceptor.is_open()) return;
-                                   if (!error) {
-                                     Admit(listener);
-                                   } else if (error != asio::error::connection_aborted) {
-                                     // Out of descriptors or memory: the queue would report it
-                                     // again at once.
-                                     listener.accept_paused = true;
-                                     return;
-                                   }
-                                   Accept(listener);
-                                 });
+void IoThread::ArmReady() {
+  ready_.async_wait(asio::posix::stream_descriptor::wait_read,
+                    [this](const boost::system::error_code& error) {
+                      if (error) return;
+                      Dispatch();
+                      if (!finished_) ArmReady();
+                    });
 }
 
-void IoThread::Admit(ThreadListener& listener) {
+void IoThread::Dispatch() {
+  // Under load the next events are there when the last ones are done: some rounds save the way
+  // through Asio, few enough that its own work is not kept waiting.
+  constexpr int kRounds = 8;
+  constexpr int kBusy = 8;
+  std::array<epoll_event, 128> events;
+  for (int round = 0; round < kRounds; ++round) {
+    const int count =
+        ::epoll_wait(ready_.native_handle(), events.data(), static_cast<int>(events.size()), 0);
+    for (int i = 0; i < count; ++i) {
+      const epoll_event& event = events[static_cast<std::size_t>(i)];
+      if (Connection* connection = Find(event.data.u64)) connection->OnReady(event.events);
+    }
+    if (count < kBusy) return;
+  }
+}
+
+std::uint64_t IoThread::KeyOf(std::size_t slot) const {
+  return std::uint64_t{slots_[slot].generation} << 32 | slot;
+}
+
+// Null if the connection that the key was made for is gone, whoever has its slot now.
+Connection* IoThread::Find(std::uint64_t key) const {
+  const std::size_t slot = key & UINT32_MAX;
+  return KeyOf(slot) == key ? slots_[slot].connection : nullptr;
+}
+
+void IoThread::Resume(std::size_t slot) {
+  asio::post(context_, [this, key = KeyOf(slot)] {
+    if (Connection* connection = Find(key)) connection->OnReady(0);
+  });
+}
+
+void IoThread::ArmAccept(ThreadListener& listener) {
+  if (draining_) return;
+  listener.acceptor.async_wait(Acceptor::wait_read,
+                               [this, &listener](const boost::system::error_code& error) {
+                                 if (error || draining_) return;
+                                 Accept(listener);
+                                 if (!listener.accept_paused) ArmAccept(listener);
+                               });
+}
+
+// Takes what is in the queue, up to a bound: the wait tells of the rest.
+void IoThread::Accept(ThreadListener& listener) {
+  constexpr int kAcceptsPerTurn = 64;
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+    sockaddr_storage address{};
+    socklen_t length = sizeof address;
+    const int fd =
+        ::accept4(listener.acceptor.native_handle(), reinterpret_cast<sockaddr*>(&address), &length,
+                  SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+      Admit(listener, fd, ToIpAddress(address));
+      continue;
+    }
+    switch (errno) {
+      case EAGAIN:
+        return;
+      case EMFILE:
+      case ENFILE:
+      case ENOBUFS:
+      case ENOMEM:
+        // The queue would report it again at once: the next sweep tries.
+        listener.accept_paused = true;
+        return;
+      default:
+        break;  // that connection's fault (accept(2)), not the listener's
+    }
+  }
+}
+
+void IoThread::Admit(ThreadListener& listener, int fd, const IpAddress& peer) {
   listener.counters.accepted.Add();
-  Socket socket = std::exchange(listener.incoming, Socket(context_));
-  const IpAddress peer = ToIpAddress(listener.incoming_peer.address());
   switch (listener.admission.Enter(peer)) {
     case Admission::Verdict::kTooMany:
       listener.counters.rejected_total.Add();
+      ::close(fd);
       return;
     case Admission::Verdict::kTooManyOfAddress:
       listener.counters.rejected_per_address.Add();
+      ::close(fd);
       return;
     case Admission::Verdict::kAdmitted:
       break;
   }
-  boost::system::error_code ignored;
-  ::fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);
-  socket.set_option(tcp::no_delay(true), ignored);
-  std::size_t index;
+  const int on = 1;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (free_slots_.empty()) {
-    index = slots_.size();
+    free_slots_.push_back(slots_.size());
     slots_.emplace_back();
-  } else {
-    index = free_slots_.back();
-    free_slots_.pop_back();
   }
+  const std::size_t index = free_slots_.back();
+  // By edges, once for all: nothing is changed in the set until the socket is closed.
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  event.data.u64 = KeyOf(index);
+  if (::epoll_ctl(ready_.native_handle(), EPOLL_CTL_ADD, fd, &event) != 0) {
+    ::close(fd);
+    listener.admission.Leave(peer);
+    return;
+  }
+  free_slots_.pop_back();
   ++open_;
   listener.counters.open.Add();
-  auto* connection = new Connection(*this, listener, std::move(socket), peer, index);
-  slots_[index] = Slot{connection, kNever, kNever};
+  auto* connection = new Connection(*this, listener, fd, peer, index);
+  slots_[index].connection = connection;
   connection->Start();
 }
 
 void IoThread::Remove(std::size_t index) {
-  const std::unique_ptr<Connection> connection(slots_[index].connection);
-  slots_[index] = Slot{};
+  Slot& slot = slots_[index];
+  const std::unique_ptr<Connection> connection(slot.connection);
+  slot = Slot{nullptr, slot.generation + 1, kNever, kNever};
   free_slots_.push_back(index);
   --open_;
   connection->LeaveListener();
@@ -300,13 +392,9 @@ void IoThread::BeginDrain() {
   if (draining_) return;
   for (auto& listener : listeners_) {
     // Whoever is in the queue has been told that we accept.
-    boost::system::error_code error;
-    listener->acceptor.non_blocking(true, error);
-    while (!error) {
-      listener->acceptor.accept(listener->incoming, listener->incoming_peer, error);
-      if (!error) Admit(*listener);
-    }
-    listener->acceptor.close(error);
+    Accept(*listener);
+    boost::system::error_code ignored;
+    listener->acceptor.close(ignored);
   }
   draining_ = true;
   for (std::size_t i = 0; i < slots_.size(); ++i) {
@@ -327,7 +415,6 @@ void IoThread::CutAll() {
 void IoThread::FinishIfEmpty() {
   if (!draining_ || finished_ || open_ > 0) return;
   finished_ = true;
-  timer_.cancel();
   context_.stop();
 }
 
