@@ -269,9 +269,9 @@ std::vector<Setting> MakeSettings() {
   add("limits.url_bytes", "", Kind::kSize, "\"256\" bytes to \"64KiB\"",
       SizeText(defaults.limits.url_bytes), "A request target.",
       Size(MEMBER(limits.url_bytes), 256, 64 * 1024));
-  add("limits.body_bytes", "", Kind::kSize, "\"1KiB\" to \"64MiB\"",
+  add("limits.body_bytes", "", Kind::kSize, "\"1KiB\" to \"64KiB\"",
       SizeText(defaults.limits.body_bytes), "The body of a management request.",
-      Size(MEMBER(limits.body_bytes), 1024, 64 * 1024 * 1024));
+      Size(MEMBER(limits.body_bytes), 1024, 64 * 1024));
   add("limits.import_bytes", "", Kind::kSize, "\"1KiB\" to \"1024GiB\"",
       SizeText(defaults.limits.import_bytes), "The body of one import.",
       Size(MEMBER(limits.import_bytes), 1024, std::int64_t{1} << 40));
@@ -623,14 +623,19 @@ Status ApplyFlag(Config& config, std::string_view name, std::string_view value,
   return MakeError(ErrorCode::kInvalid, fmt::format("{}: no such setting", source));
 }
 
+std::string VariableOf(std::string_view flag) {
+  std::string variable = "LATCHKEY_";
+  for (const char c : flag) {
+    variable.push_back(c == '-' ? '_' : static_cast<char>(c - (c >= 'a' && c <= 'z' ? 32 : 0)));
+  }
+  return variable;
+}
+
 Status ApplyEnvironment(Config& config,
                         const std::function<std::optional<std::string>(const std::string&)>& get) {
   for (const Setting& setting : AllSettings()) {
     if (setting.info.flag.empty()) continue;
-    std::string variable = "LATCHKEY_";
-    for (const char c : setting.info.flag) {
-      variable.push_back(c == '-' ? '_' : static_cast<char>(c - (c >= 'a' && c <= 'z' ? 32 : 0)));
-    }
+    const std::string variable = VariableOf(setting.info.flag);
     const std::optional<std::string> value = get(variable);
     if (!value) continue;
     Status applied = ApplyFlag(config, setting.info.flag, *value, variable);

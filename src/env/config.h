@@ -61,7 +61,7 @@ struct Config {
     std::size_t head_bytes = 16 * 1024;
     std::size_t header_fields = 100;
     std::size_t url_bytes = 8 * 1024;
-    std::size_t body_bytes = 1024 * 1024;                    // of JSON bodies
+    std::size_t body_bytes = 64 * 1024;                      // of JSON bodies
     std::uint64_t import_bytes = 4ULL * 1024 * 1024 * 1024;  // of one import
     std::size_t connections = 20'000;
     std::size_t connections_per_address = 1'024;
@@ -113,6 +113,8 @@ Result<Config> ParseConfig(std::string_view text, const std::string& name);
 // ("--https-port", "LATCHKEY_HTTPS_PORT"). kInvalid for an unknown name or a bad value.
 Status ApplyFlag(Config& config, std::string_view name, std::string_view value,
                  std::string_view source);
+// "https-port" → "LATCHKEY_HTTPS_PORT".
+std::string VariableOf(std::string_view flag);
 // Applies LATCHKEY_DATA, LATCHKEY_HTTPS_PORT … for each flag that a setting has, by `get`, which
 // gives a variable's value or nullopt.
 Status ApplyEnvironment(Config& config,
