@@ -1,9 +1,11 @@
 #include "store/backup.h"
 
-#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <future>
 #include <thread>
 
 #include <fmt/format.h>
@@ -261,33 +263,61 @@ TEST_F(BackupTest, OrdinaryTarUnderstandsTheFile) {
   EXPECT_TRUE(restored.ok()) << restored.error().public_text;
 }
 
+// Tries an import right after the records' view was fixed.
+class ImportingDatasetStore final : public DatasetStore {
+ public:
+  ImportingDatasetStore(DatasetStore& store, std::function<void()> import)
+      : store_(store), import_(std::move(import)) {}
+  ~ImportingDatasetStore() override { importer_.join(); }
+
+  Result<std::unique_ptr<Snapshot>> TakeSnapshot() override {
+    Result<std::unique_ptr<Snapshot>> snapshot = store_.TakeSnapshot();
+    std::promise<void> imported;
+    std::future<void> done = imported.get_future();
+    importer_ = std::thread([this, imported = std::move(imported)]() mutable {
+      import_();
+      imported.set_value();
+    });
+    // It must not succeed before the cut is made, so there is nothing better to wait for than time.
+    done.wait_for(std::chrono::milliseconds(300));
+    return snapshot;
+  }
+  Result<std::unique_ptr<GenerationWriter>> BeginGeneration() override {
+    return store_.BeginGeneration();
+  }
+  Result<std::vector<core::Record>> Query(std::int64_t generation, const core::RecordQuery& query,
+                                          const std::function<bool()>& interrupted) override {
+    return store_.Query(generation, query, interrupted);
+  }
+  Status Drop(std::int64_t generation) override { return store_.Drop(generation); }
+  Result<std::vector<Generation>> ListGenerations() override { return store_.ListGenerations(); }
+  Status CheckIntegrity() override { return store_.CheckIntegrity(); }
+
+ private:
+  DatasetStore& store_;
+  std::function<void()> import_;
+  std::thread importer_;
+};
+
 // A definition names a generation of records; both must come from one moment although they stand in
 // two databases, and the old generation is dropped as soon as the new one counts.
 TEST_F(BackupTest, StateAndRecordsBelongTogetherWhateverIsImportedMeanwhile) {
   Fill();
-  std::atomic<bool> stop = false;
-  std::thread importer([&] {
-    for (std::int64_t version = 1; !stop; ++version) {
-      const std::int64_t old = state_->GetDataset({1})->generation;
-      PutGeneration(version);
+  const std::int64_t old = state_->GetDataset({1})->generation;
+  {
+    ImportingDatasetStore records(*records_, [&] {
+      PutGeneration(1);
       EXPECT_TRUE(records_->Drop(old).ok());
-    }
-  });
-  for (int i = 0; i < 5; ++i) {
-    RestoreOptions options = FromBackup();
-    options.file += std::to_string(i);
-    options.folder += std::to_string(i);
-    ASSERT_TRUE(WriteBackup(*state_, *records_, options.file, kNow).ok());
-    ASSERT_TRUE(RestoreBackup(options, kNow).ok());
-    const auto state = OpenState(options.folder);
-    const auto records =
-        SqliteDatasetStore::Open(fmt::format("{}/{}", options.folder, kRecordsFile));
-    ASSERT_TRUE(records.ok());
-    const std::int64_t generation = state->GetDataset({1})->generation;
-    EXPECT_EQ((*records)->Query(generation, {}, [] { return false; })->size(), 1u) << i;
+    });
+    ASSERT_TRUE(WriteBackup(*state_, records, BackupFile(), kNow).ok());
   }
-  stop = true;
-  importer.join();
+  EXPECT_NE(state_->GetDataset({1})->generation, old);
+  ASSERT_TRUE(RestoreBackup(FromBackup(), kNow).ok());
+  const auto state = OpenState(Target());
+  const auto records = SqliteDatasetStore::Open(fmt::format("{}/{}", Target(), kRecordsFile));
+  ASSERT_TRUE(records.ok());
+  EXPECT_EQ(state->GetDataset({1})->generation, old);
+  EXPECT_EQ((*records)->Query(old, {}, [] { return false; })->size(), 1u);
 }
 
 }  // namespace
