@@ -195,7 +195,7 @@ class App {
     options.query_timeout = config_.datasets.query_timeout;
     options.trusted_proxies = config_.trusted_proxies;
     options.refuse_secret_tokens_over_http = !config_.data.secret_tokens_over_http;
-    options.hsts = !certificates_->development();
+    options.hsts = options.plane == "data" && !certificates_->development();
     return options;
   }
 
