@@ -13,8 +13,6 @@ namespace {
 using core::Reason;
 using test::ParsedRequest;
 
-constexpr std::string_view kToken = "pk_0000000000000000000000000000003KzPDL";
-
 std::string Get(std::string_view target, std::string_view fields = {}) {
   return std::string("GET ").append(target).append(" HTTP/1.1\nHost: x\n").append(fields);
 }
