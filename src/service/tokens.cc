@@ -218,11 +218,6 @@ Status Tokens::Remove(core::AccountId account, core::TokenId id,
   mutation.changes.push_back(store::RemoveToken{id, before->version});
   mutation.event = MakeEvent(clock_.Now(), std::move(actor), "token.remove", before->token);
   mutation.event.before = AuditJson(FieldsOf(*before));
-  if (!expected_version) {
-    AuditFields mark;
-    MarkUnconditional(mark);
-    mutation.event.after = AuditJson(mark);
-  }
   const Result<std::int64_t> committed = store_.Commit(std::move(mutation));
   if (!committed.ok() && committed.error().code != ErrorCode::kUnknown) {
     if (committed.error().code == ErrorCode::kNotFound) return NoSuchToken();
