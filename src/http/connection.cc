@@ -772,7 +772,8 @@ bool Connection::MakeInputRoom() {
     if (pinned_.capacity() == 0 || body_done_) return in_.room() > 0;
   }
   in_.Rewind();
-  if (in_.empty() && in_.capacity() > kBodyReadBytes) in_.Free();
+  // What a large head or body needed is given back before the connection falls idle.
+  if (in_.empty() && phase_ == Phase::kHead && in_.capacity() > 4 * kInitialInput) in_.Free();
   if (in_.room() < kMinReadRoom) in_.Reserve(in_.capacity() == 0 ? kInitialInput : kMinReadRoom);
   return true;
 }

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include "base/thread_annotations.h"
 #include "test/support/socket_client.h"
@@ -629,6 +630,49 @@ TEST_F(ServerTest, BoundsConnectionsInAllAndPerAddress) {
   EXPECT_TRUE(second.WaitForEnd());
   EXPECT_EQ(Counts().rejected_total, 1u);
   EXPECT_EQ(Counts().rejected_per_address, 0u);
+}
+
+// Counts its thread's ticks and echoes.
+class TickCounter final : public Handler {
+ public:
+  explicit TickCounter(std::atomic<int>& ticks) : ticks_(ticks) {}
+  void OnRequest(Exchange& exchange) override { Echo(exchange); }
+  void OnProtocolError(ProtocolError, std::string_view, const IpAddress&, Response&) override {}
+  void OnTick() override { ++ticks_; }
+
+ private:
+  std::atomic<int>& ticks_;
+};
+
+TEST_F(ServerTest, AcceptsAgainAfterItRanOutOfDescriptors) {
+  std::atomic<int> ticks{0};
+  Server server(1);
+  ListenerOptions options;
+  options.name = "tick";
+  options.address = *IpAddress::Parse("127.0.0.1");
+  options.make_handler = [&](int) { return std::make_unique<TickCounter>(ticks); };
+  const auto port = server.Listen(std::move(options));
+  ASSERT_TRUE(port.ok());
+  server.Start();
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  // Room for the client's socket and no more.
+  const int next = ::dup(0);
+  ASSERT_GE(next, 0);
+  ::close(next);
+  rlimit tight = before;
+  tight.rlim_cur = static_cast<rlim_t>(next) + 1;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &tight), 0);
+  SocketClient client(*port);
+  const bool connected = client.connected();
+  const int seen = ticks;
+  while (ticks < seen + 3) std::this_thread::yield();
+  const std::uint64_t accepted = server.Counts("tick").accepted;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_TRUE(connected);
+  EXPECT_EQ(accepted, 0u);
+  client.Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(BodyOf(client.ReadAnswer()), "GET /? a");
 }
 
 // ---- listening and stopping ----
