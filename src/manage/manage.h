@@ -60,7 +60,7 @@ struct ManageOptions {
   // Names besides localhost, 127.0.0.1 and [::1] under which the management listener answers:
   // hosts without a port, IPv6 in brackets; compared without case. Any port passes.
   std::vector<std::string> host_names;
-  std::size_t max_body_bytes = 64 * 1024;
+  std::size_t max_body_bytes = 64 * 1024;  // of JSON; never more than 64 KiB
 };
 
 // What the composition root gives the internal plane beyond the services.

@@ -6,6 +6,7 @@
 #include "base/crypto.h"
 #include "base/encoding.h"
 #include "http/query.h"
+#include "manage/json.h"
 
 namespace latchkey::manage {
 namespace {
@@ -121,8 +122,9 @@ PlaneHandler::PlaneHandler(std::shared_ptr<Shared> shared, Plane plane)
       plane_name_(plane == Plane::kManage ? "manage" : "internal"),
       router_(plane == Plane::kManage ? shared_->manage_router : shared_->internal_router),
       hosts_(plane == Plane::kManage ? shared_->manage_hosts : shared_->internal_hosts),
-      max_body_bytes_(plane == Plane::kManage ? shared_->manage.max_body_bytes
-                                              : shared_->internal.max_body_bytes),
+      max_body_bytes_(std::min(kMaxJsonBytes, plane == Plane::kManage
+                                                  ? shared_->manage.max_body_bytes
+                                                  : shared_->internal.max_body_bytes)),
       verifier_(shared_->dependencies.index),
       metrics_(shared_->dependencies.metrics.MakeBlock(plane_name_)),
       access_log_(shared_->dependencies.access_log.MakeWriter()) {}
