@@ -357,6 +357,20 @@ TEST_F(SqliteStateFaultsTest, AnOlderCopyOfTheDatabaseDoesNotReviveATokenRemoved
   EXPECT_EQ(store_->tokens_removed_at_open(), 0u);
 }
 
+// Its digest in the file would end the token at the next start.
+TEST_F(SqliteStateFaultsTest, ARemovalThatWasRolledBackLeavesNoDigest) {
+  Open();
+  CreateAccount();
+  Do(Create(TestToken(1)));
+  Mutation failing = Change(RemoveToken{{1}, {}});
+  failing.changes.push_back(RemoveToken{{99}, {}});
+  EXPECT_EQ(store_->Commit(failing).error().code, ErrorCode::kNotFound);
+  Do(Create(TestToken(2)));
+  EXPECT_TRUE(RemovedDigests::Read(RemovedFile())->empty());
+  Open();
+  EXPECT_TRUE(store_->GetToken({1}).ok());
+}
+
 TEST_F(SqliteStateFaultsTest, ALostFileOfRemovedDigestsIsMadeAnew) {
   Open();
   CreateAccount();

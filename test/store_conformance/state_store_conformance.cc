@@ -9,6 +9,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include "base/encoding.h"
+
 namespace latchkey::store {
 
 using testing::ElementsAre;
@@ -703,6 +705,23 @@ TEST_P(StateStoreConformanceTest, TheCheckFindsATamperedAuditLog) {
       EXPECT_TRUE(store_->CheckIntegrity().ok());
     }
   }
+}
+
+// Whoever rewrites an event with its hash breaks the link of the next one.
+TEST_P(StateStoreConformanceTest, TheCheckFindsARewrittenEvent) {
+  CreateAccount();
+  for (std::int64_t number = 1; number <= 3; ++number) Do(Create(TestToken(number)));
+  core::AuditEvent event = store_->ListAuditEvents(2, 1)->front();
+  event.after = "{}";
+  store_.reset();
+  place_->RunSql(
+      fmt::format("UPDATE audit_events SET after = '{{}}', hash = x'{}' WHERE sequence = {}",
+                  HexEncode(core::AuditHash(event)), event.sequence));
+  store_ = place_->Open();
+  const Status checked = store_->CheckIntegrity();
+  ASSERT_EQ(CodeOf(checked), ErrorCode::kCorrupt);
+  EXPECT_EQ(checked.error().public_text,
+            "The audit log is broken at event 4: it does not follow the event before it.");
 }
 
 // ---- Idempotent answers
