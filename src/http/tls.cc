@@ -27,9 +27,6 @@
 
 namespace latchkey::http {
 
-// Declared in connection.h, which this file needs nothing else of.
-std::unique_ptr<TlsStream> MakeTlsStream(TlsContext& context);
-
 namespace {
 
 // ---- tickets ----

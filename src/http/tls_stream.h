@@ -12,6 +12,8 @@ struct ssl_st;
 
 namespace latchkey::http {
 
+class TlsContext;
+
 class TlsStream {
  public:
   // Takes the SSL object, as TlsContext::NewSession made it.
@@ -44,5 +46,8 @@ class TlsStream {
   ByteBuffer input_;
   ByteBuffer output_;
 };
+
+// A stream by the context's certificates; null if there is no memory for it. In tls.cc.
+std::unique_ptr<TlsStream> MakeTlsStream(TlsContext& context);
 
 }  // namespace latchkey::http
