@@ -194,18 +194,17 @@ Result<CreatedAccount> Accounts::CreateAccount(
 
   const KeyRing::Lease lease(keys_);
   CreatedAccount created{account, {}, {}};
+  // The order of a list is by creation, then id: the secret token comes first.
+  const auto [first, second] = std::minmax({DrawId(entropy_), DrawId(entropy_)});
   for (CreatedToken* token : {&created.secret, &created.publishable}) {
-    const core::TokenKind kind =
-        token == &created.secret ? core::TokenKind::kSecret : core::TokenKind::kPublishable;
+    const bool secret = token == &created.secret;
     Result<CreatedToken> minted =
-        MintToken({account.id, kind, core::Environment::kLive, account.created_at, actor.principal},
+        MintToken({core::TokenId{secret ? first : second}, account.id,
+                   secret ? core::TokenKind::kSecret : core::TokenKind::kPublishable,
+                   core::Environment::kLive, account.created_at, actor.principal},
                   lease, entropy_);
     if (!minted.ok()) return std::move(minted).error();
     *token = std::move(minted).value();
-  }
-  // The order of a list is by creation, then id; the secret token comes first.
-  if (created.publishable.record.token.id < created.secret.record.token.id) {
-    created.publishable.record.token.created_at += std::chrono::milliseconds(1);
   }
 
   store::Mutation mutation;

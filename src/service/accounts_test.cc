@@ -47,15 +47,22 @@ TEST_F(AccountsTest, ANewAccountHasOneSecretAndOnePublishableTokenThatWork) {
     EXPECT_EQ(house_.Ask(created.publishable.text, "acme"), Reason::kDataRestricted);
     house_.Restart();
   }
-  const auto listed = house_.tokens().List(created.account.id, {});
-  ASSERT_TRUE(listed.ok());
-  ASSERT_EQ(listed->items.size(), 2U);
-  EXPECT_EQ(listed->items[0].token.id, created.secret.record.token.id);
   const core::AuditEvent event = house_.LastEvent();
   EXPECT_EQ(event.action, "account.create");
   EXPECT_EQ(event.account, created.account.id);
   EXPECT_THAT(event.after, HasSubstr(created.secret.record.token.id.ToString()));
   EXPECT_THAT(event.after, Not(HasSubstr(created.publishable.text.Reveal())));
+}
+
+TEST_F(AccountsTest, TheSecretTokenOfANewAccountIsListedFirst) {
+  const core::Plan plan = house_.MakePlan("basic");
+  for (int i = 0; i < 8; ++i) {
+    const CreatedAccount created = house_.MakeAccount("acme-" + std::to_string(i), plan.id);
+    const auto listed = house_.tokens().List(created.account.id, {});
+    ASSERT_TRUE(listed.ok());
+    ASSERT_EQ(listed->items.size(), 2U);
+    EXPECT_EQ(listed->items[0].token.id, created.secret.record.token.id);
+  }
 }
 
 TEST_F(AccountsTest, FindsPlansAndAccountsByNameAndId) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -279,6 +280,26 @@ TEST_F(MasterKeyTest, AKeyThatCannotTakeItsPlaceIsNotLost) {
   ASSERT_TRUE(house_.keys().Rotate(ServiceHouse::Operator()).ok());
   EXPECT_EQ(house_.keys().CurrentId(), 3U);
   ExpectAllOpens(house_.keys());
+}
+
+TEST_F(MasterKeyTest, ARotationWaitsForWhatIsSealedAndNotYetCommitted) {
+  std::atomic<bool> held{true};
+  std::atomic<bool> rotating{false};
+  std::atomic<bool> resealed_while_held{false};
+  house_.store().BeforeReseal([&] { resealed_while_held = held.load(); });
+  auto lease = std::make_unique<KeyRing::Lease>(house_.keys());
+  std::thread rotation([&] {
+    rotating = true;
+    EXPECT_TRUE(house_.keys().Rotate(ServiceHouse::Operator()).ok());
+  });
+  while (!rotating) std::this_thread::yield();
+  // Time enough for a rotation that would not wait; one that does can't be seen waiting.
+  for (int i = 0; i < 5000 && !resealed_while_held; ++i) std::this_thread::yield();
+  held = false;
+  lease.reset();
+  rotation.join();
+  EXPECT_FALSE(resealed_while_held);
+  EXPECT_EQ(house_.keys().CurrentId(), 2U);
 }
 
 TEST_F(MasterKeyTest, SecretsMadeDuringRotationsAreSealedUnderTheKeyThatStays) {

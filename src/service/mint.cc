@@ -16,7 +16,7 @@ Result<CreatedToken> MintToken(const MintOrder& order, const KeyRing::Lease& lea
   core::TokenProfile& profile = created.record.profile;
   created.text = Secret(core::MakeTokenText(order.kind, order.environment,
                                             entropy.Base62(core::kTokenRandomCharacters)));
-  token.id = core::TokenId{DrawId(entropy)};
+  token.id = order.id;
   token.account = order.account;
   token.kind = order.kind;
   token.environment = order.environment;

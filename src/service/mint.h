@@ -1,4 +1,4 @@
-// Making a token: identity, text, digest, and for a secret the sealed key state. Nothing is stored.
+// Making a token: text, digest, and for a secret the sealed key state. Nothing is stored.
 #pragma once
 
 #include <string>
@@ -16,6 +16,7 @@ namespace latchkey::service {
 std::int64_t DrawId(Entropy& entropy);
 
 struct MintOrder {
+  core::TokenId id;
   core::AccountId account;
   core::TokenKind kind = core::TokenKind::kPublishable;
   core::Environment environment = core::Environment::kLive;

@@ -86,8 +86,9 @@ Result<CreatedToken> Tokens::Create(core::AccountId account_id, NewToken wanted,
   const Timestamp now = clock_.Now();
 
   const KeyRing::Lease lease(keys_);
-  Result<CreatedToken> minted = MintToken(
-      {account_id, wanted.kind, wanted.environment, now, actor.principal}, lease, entropy_);
+  Result<CreatedToken> minted = MintToken({core::TokenId{DrawId(entropy_)}, account_id, wanted.kind,
+                                           wanted.environment, now, actor.principal},
+                                          lease, entropy_);
   if (!minted.ok()) return minted;
   CreatedToken& created = *minted;
   core::TokenRecord& record = created.record;

@@ -34,6 +34,9 @@ class FaultyStore final : public store::Store {
   // While set, reads of one thing fail with kUnavailable.
   void FailReads(bool fail) { reads_fail_ = fail; }
 
+  // Runs before key states are sealed anew, on the thread that does it.
+  void BeforeReseal(std::function<void()> run) { before_reseal_ = std::move(run); }
+
   Result<std::int64_t> Commit(store::Mutation mutation) override {
     if (!fault_) return real_.Commit(std::move(mutation));
     const Fault fault = TakeFault();
@@ -48,6 +51,7 @@ class FaultyStore final : public store::Store {
           reseal,
       std::uint32_t new_master_key_id, std::string_view new_check,
       core::AuditEvent event) override {
+    if (before_reseal_) before_reseal_();
     if (!fault_) {
       return real_.ResealKeyStates(reseal, new_master_key_id, new_check, std::move(event));
     }
@@ -144,6 +148,7 @@ class FaultyStore final : public store::Store {
   }
 
   store::Store& real_;
+  std::function<void()> before_reseal_;
   std::optional<Fault> fault_;
   bool then_reads_ = false;
   bool reads_fail_ = false;
