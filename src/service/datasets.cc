@@ -15,8 +15,10 @@ namespace latchkey::service {
 namespace {
 
 constexpr std::size_t kMaxReported = 100;
-constexpr std::size_t kBatchRecords = 4000;
-constexpr std::size_t kBatchBytes = 4 * 1024 * 1024;
+// The store sorts what it gets at once, and each of its transactions then touches few pages: files
+// are often sorted by day, the table is by key. This is the memory that an import takes.
+constexpr std::size_t kBatchRecords = 65'536;
+constexpr std::size_t kBatchBytes = 16 * 1024 * 1024;
 
 Error Invalid(std::string field, std::string detail) {
   Error error = MakeError(ErrorCode::kInvalid, field + ": " + detail);
@@ -189,7 +191,7 @@ class Loader final : public core::CsvHandler {
     if (writer_ == nullptr || rejections_.TooMany()) return {};
     record.updated_millis = updated_millis_;
     ++used_;
-    bytes_ += record.values.size() + record.key.size() + record.subkey.size();
+    bytes_ += sizeof record + record.values.size() + record.key.size() + record.subkey.size();
     return used_ == kBatchRecords || bytes_ >= kBatchBytes ? Flush() : Status{};
   }
   Status OnBadRow(std::uint64_t line, std::string_view reason) override {
@@ -202,6 +204,13 @@ class Loader final : public core::CsvHandler {
     Status status = writer_->Append(std::span(batch_).first(used_), false);
     used_ = 0;
     bytes_ = 0;
+    // Texts keep their room for the next records. Long ones that stand elsewhere in each batch
+    // would leave every place with room for the longest.
+    std::size_t room = 0;
+    for (const core::Record& record : batch_) {
+      room += record.values.capacity() + record.key.capacity() + record.subkey.capacity();
+    }
+    if (room > 2 * kBatchBytes) batch_.clear();
     return status;
   }
 
