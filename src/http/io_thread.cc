@@ -119,8 +119,8 @@ void IoThread::ArmReady() {
 void IoThread::Dispatch() {
   // Under load the next events are there when the last ones are done: some rounds save the way
   // through Asio, few enough that its own work is not kept waiting.
-  constexpr int kRounds = 8;
-  constexpr int kBusy = 8;
+  constexpr int kRounds = 16;
+  constexpr int kBusy = 2;
   std::array<epoll_event, 128> events;
   for (int round = 0; round < kRounds; ++round) {
     const int count =
