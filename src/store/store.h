@@ -129,7 +129,7 @@ class Store {
                                                              Timestamp not_before) = 0;
 
   // Everything there is, for the start; stops at the first error of a callback. ForEachToken gives
-  // no profiles.
+  // no profiles. A callback must not call the store.
   virtual Status ForEachPlan(const std::function<Status(const core::Plan&)>& use) = 0;
   virtual Status ForEachAccount(const std::function<Status(const core::Account&)>& use) = 0;
   virtual Status ForEachToken(const std::function<Status(const core::Token&)>& use) = 0;
