@@ -57,8 +57,6 @@ constexpr std::array<ReasonInfo, static_cast<std::size_t>(Reason::kCount)> kTabl
      "This listener does not answer for that host: use one of its own names."},
     {Reason::kPreconditionRequired, 428, "precondition_required",
      "A change takes If-Match: send the ETag of what was read."},
-    {Reason::kRateLimited, 429, "rate_limited",
-     "Too many requests: try again after the seconds in Retry-After."},
     {Reason::kHeadTooLarge, 431, "head_too_large",
      "The request's head is too large: send fewer or shorter header fields."},
     {Reason::kInternal, 500, "internal",

@@ -37,7 +37,6 @@ enum class Reason : std::uint8_t {
   kExpectationFailed,
   kMisdirected,
   kPreconditionRequired,
-  kRateLimited,
   kHeadTooLarge,
   kInternal,
   kNotImplemented,
