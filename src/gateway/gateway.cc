@@ -14,6 +14,7 @@
 #include "gateway/respond.h"
 #include "gateway/routes.h"
 #include "gateway/translate.h"
+#include "http/client_address.h"
 #include "service/verifier.h"
 
 namespace latchkey::gateway {
@@ -220,7 +221,7 @@ Call DataHandler::Begin() {
 void DataHandler::OnRequest(Exchange& exchange) {
   const Request& request = exchange.request();
   Call call = Begin();
-  call.client = ClientAddress(request, options_.trusted_proxies);
+  call.client = http::ClientAddress(request, options_.trusted_proxies);
 
   if (request.method == Method::kOptions) {
     const Destination to = routes_.Find(request.method, request.path);
@@ -285,7 +286,7 @@ PreparedAnswer* DataHandler::FindPrepared() {
 
 service::Verdict DataHandler::Verify(Call& call, const Request& request, const core::Facts& facts) {
   if (!request.tls && options_.refuse_secret_tokens_over_http && !request.peer.is_loopback() &&
-      !IsTrusted(request.peer, options_.trusted_proxies)) {
+      !http::IsTrusted(request.peer, options_.trusted_proxies)) {
     // Before any look-up: over a line that others can read, nobody learns whether it is valid.
     const std::optional<core::TokenShape> shape = core::ParseTokenText(credential_.text);
     if (shape && shape->kind == core::TokenKind::kSecret) {

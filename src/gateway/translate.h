@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -36,13 +35,6 @@ struct Credential {
 // that can't be decoded. No detail holds a value.
 core::Decision ReadCredential(const http::Request& request, Credential& credential,
                               std::string& rest);
-
-// Who sent the request: the TCP peer; or, where that is a trusted proxy, the first address from the
-// right of X-Forwarded-For or Forwarded (RFC 7239) that is not one, or the leftmost. What can't be
-// read ends the walk at the last address that could. Where both fields are present and disagree,
-// one of them was not written by the proxy: the peer then.
-IpAddress ClientAddress(const http::Request& request, std::span<const IpNetwork> trusted_proxies);
-bool IsTrusted(const IpAddress& address, std::span<const IpNetwork> trusted_proxies);
 
 // Sent by browsers only (wire.md §2, secret_token_in_browser).
 inline bool IsFromBrowser(const http::Request& request) {

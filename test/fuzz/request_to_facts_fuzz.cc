@@ -12,6 +12,7 @@
 #include "gateway/respond.h"
 #include "gateway/routes.h"
 #include "gateway/translate.h"
+#include "http/client_address.h"
 #include "http/query.h"
 #include "http/request_parser.h"
 
@@ -48,8 +49,8 @@ void Run(std::string_view head) {
   static const Routes kRoutes;
   static Responder responder(true);
 
-  const IpAddress client = ClientAddress(request, kTrusted);
-  ClientAddress(request, {});
+  const IpAddress client = http::ClientAddress(request, kTrusted);
+  http::ClientAddress(request, {});
   Credential credential;
   std::string rest;
   const core::Decision decision = ReadCredential(request, credential, rest);
