@@ -161,6 +161,7 @@ class App {
       manage.host_names.push_back(std::move(name));
     }
     manage.max_body_bytes = config_.limits.body_bytes;
+    manage.trusted_proxies = config_.trusted_proxies;
     manage::InternalOptions internal;
     internal.host_names = config_.internal.host_names;
     internal.operator_token_digest = Sha256(operator_token->Reveal());

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/crypto.h"
+#include "base/ip_address.h"
 #include "base/result.h"
 #include "core/audit.h"
 #include "env/access_log.h"
@@ -61,6 +62,8 @@ struct ManageOptions {
   // hosts without a port, IPv6 in brackets; compared without case. Any port passes.
   std::vector<std::string> host_names;
   std::size_t max_body_bytes = 64 * 1024;  // of JSON; never more than 64 KiB
+  // Whose X-Forwarded-For is believed (http/client_address.h).
+  std::vector<IpNetwork> trusted_proxies;
 };
 
 // What the composition root gives the internal plane beyond the services.

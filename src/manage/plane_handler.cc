@@ -5,6 +5,7 @@
 
 #include "base/crypto.h"
 #include "base/encoding.h"
+#include "http/client_address.h"
 #include "http/query.h"
 #include "manage/json.h"
 
@@ -144,6 +145,9 @@ void PlaneHandler::OnRequest(http::Exchange& exchange) {
   const auto pending = std::make_shared<Pending>();
   pending->began = shared_->dependencies.clock.Monotonic();
   pending->request_id = NewRequestId();
+  pending->client = plane_ == Plane::kManage
+                        ? http::ClientAddress(request, shared_->manage.trusted_proxies)
+                        : request.peer;
   const std::string& request_id = pending->request_id;
 
   if (!hosts_.Contains(request.host)) {
@@ -165,7 +169,7 @@ void PlaneHandler::OnRequest(http::Exchange& exchange) {
   for (std::size_t i = 0; i < match.capture_count; ++i) {
     call->captures.emplace_back(match.captures[i]);
   }
-  call->actor.address = request.peer.ToString();
+  call->actor.address = pending->client.ToString();
   call->actor.request_id = request_id;
   if (std::optional<Reply> refusal = Identify(request, *pending, *call)) {
     return Send(exchange, *pending, std::move(*refusal));
@@ -187,7 +191,7 @@ std::optional<Reply> PlaneHandler::Identify(const http::Request& request, Pendin
   }
   call.facts.resource = core::ResourceKind::kAccount;
   call.facts.action = ActionOf(request.method);
-  call.facts.client_address = request.peer;
+  call.facts.client_address = pending.client;
   call.facts.from_browser = IsFromBrowser(request);
   const service::Verdict verdict =
       verifier_.Verify(text, call.facts, shared_->dependencies.clock.Now());
@@ -335,7 +339,7 @@ void PlaneHandler::Send(http::Exchange& exchange, const Pending& pending, Reply&
   entry.plane = plane_name_;
   entry.method = request.method_text;
   entry.path = request.path;
-  entry.address = request.peer;
+  entry.address = pending.client;
   entry.account = pending.account;
   entry.token = pending.token;
   entry.reason = reason;

@@ -65,6 +65,7 @@ class PlaneHandler final : public http::Handler {
   struct Pending {
     std::chrono::nanoseconds began{};
     std::string request_id;
+    IpAddress client;     // behind trusted proxies
     std::string account;  // opaque ids, for the log line
     std::string token;
   };
