@@ -99,11 +99,12 @@ int CompareFolded(std::string_view a, std::string_view b) {
   return a.size() == b.size() ? 0 : a.size() < b.size() ? -1 : 1;
 }
 
-// The order of the table. Records written in it touch the fewest pages.
-bool StandsBefore(const core::Record& a, const core::Record& b) {
-  if (const int keys = CompareFolded(a.key, b.key); keys != 0) return keys < 0;
-  if (a.date_millis != b.date_millis) return a.date_millis > b.date_millis;
-  return CompareFolded(a.subkey, b.subkey) < 0;
+// The order of the table, below 0 if `a` stands first. Records written in it touch the fewest
+// pages.
+int CompareIndex(const core::Record& a, const core::Record& b) {
+  if (const int keys = CompareFolded(a.key, b.key); keys != 0) return keys;
+  if (a.date_millis != b.date_millis) return a.date_millis > b.date_millis ? -1 : 1;
+  return CompareFolded(a.subkey, b.subkey);
 }
 
 int AskInterrupted(void* interrupted) {
@@ -250,9 +251,10 @@ class SqliteDatasetStore::Writer final : public GenerationWriter {
   Status Append(std::span<const core::Record> records, bool keep_first) override {
     order_.resize(records.size());
     std::iota(order_.begin(), order_.end(), std::size_t{0});
-    // Stable, so that of equal ones the order of the file decides.
-    std::stable_sort(order_.begin(), order_.end(), [records](std::size_t a, std::size_t b) {
-      return StandsBefore(records[a], records[b]);
+    // Of equal ones the order of the file decides.
+    std::sort(order_.begin(), order_.end(), [records](std::size_t a, std::size_t b) {
+      const int order = CompareIndex(records[a], records[b]);
+      return order != 0 ? order < 0 : a < b;
     });
     for (std::size_t at = 0; at < order_.size(); at += kRecordsPerTransaction) {
       const std::size_t count = std::min(kRecordsPerTransaction, order_.size() - at);
