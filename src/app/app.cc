@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "app/certificates.h"
@@ -51,6 +53,14 @@ int Threads(const Config& config) {
   return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 256U));
 }
 
+// Each connection takes a descriptor; a shell's usual soft limit of 1,024 is no bound of ours.
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 // Where each plane can be reached.
 struct Urls {
   std::string data;
@@ -69,7 +79,11 @@ class App {
 
   int Run() {
     if (Status started = Start(); !started.ok()) {
-      log_.Error(started.error().public_text, {{"problem", started.error().internal_text}});
+      if (started.error().internal_text.empty()) {
+        log_.Error(started.error().public_text);
+      } else {
+        log_.Error(started.error().public_text, {{"problem", started.error().internal_text}});
+      }
       return 1;
     }
     Status announced = Announce();
@@ -385,6 +399,11 @@ int Serve(const ServeOptions& options) {
     std::fprintf(stderr, "%s\n", config.error().public_text.c_str());
     return 2;
   }
+  RaiseDescriptorLimit();
+  // Whatever a library makes is for this user alone.
+  ::umask(077);
+  // One of an earlier start would tell of a server that is gone.
+  if (!options.ready_file.empty()) ::unlink(options.ready_file.c_str());
   return App(options, std::move(*config)).Run();
 }
 

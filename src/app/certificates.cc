@@ -77,11 +77,16 @@ std::vector<MetricSample> Certificates::Expiry() const {
   return samples;
 }
 
+void Certificates::CountFailure(const Error& error) {
+  reload_failures_.fetch_add(1, std::memory_order_relaxed);
+  log_.Error("new certificates can't be used, the standing ones stay in use",
+             {{"problem", error.public_text}});
+}
+
 void Certificates::Watch() {
   const Result<bool> reloaded = context_->Reload(false);
   if (!reloaded.ok()) {
-    log_.Error("a changed certificate can't be used, the standing ones stay in use",
-               {{"problem", reloaded.error().public_text}});
+    CountFailure(reloaded.error());
   } else if (*reloaded) {
     log_.Info("certificates were read again");
     WarnOfExpiry();
@@ -103,8 +108,7 @@ void Certificates::Reload(const std::vector<CertificatePair>& pairs) {
     done = std::move(reloaded).error();
   }
   if (!done.ok()) {
-    log_.Error("the certificates can't be used, the standing ones stay in use",
-               {{"problem", done.error().public_text}});
+    CountFailure(done.error());
     return;
   }
   log_.Info("certificates were read again");

@@ -2,7 +2,8 @@
 // and warned about before they expire.
 #pragma once
 
-#include <chrono>
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,7 +21,7 @@ namespace latchkey::app {
 // Days from `now` to the end of its validity; negative after it.
 double DaysToExpiry(const http::CertificateInfo& certificate, Timestamp now);
 
-// One thread, but Context() and Expiry(), which any thread may call.
+// One thread, but Context(), Expiry() and reload_failures(), which any thread may call.
 class Certificates {
  public:
   // Borrows clock and log. Without pairs: the development certificate in `folder`.
@@ -38,6 +39,9 @@ class Certificates {
   // One sample per certificate, labelled by its first name and kind of key.
   std::vector<MetricSample> Expiry() const;
 
+  // How often new files could not be used.
+  std::uint64_t reload_failures() const { return reload_failures_.load(std::memory_order_relaxed); }
+
   // Reads the files again if one changed; for every few seconds. Says what came of it in the log.
   void Watch();
   // Reads them again in any case, from other files if `pairs` are others.
@@ -46,6 +50,7 @@ class Certificates {
   void WarnOfExpiry() const;
 
  private:
+  void CountFailure(const Error& error);
   Certificates(const Clock& clock, Log& log) : clock_(clock), log_(log) {}
 
   const Clock& clock_;
@@ -54,6 +59,7 @@ class Certificates {
   std::unique_ptr<http::TlsContext> context_;
   bool development_ = false;
   std::string ca_file_;
+  std::atomic<std::uint64_t> reload_failures_{0};
 };
 
 }  // namespace latchkey::app
