@@ -16,6 +16,7 @@
 #include "store/files.h"
 #include "store/sqlite_dataset_store.h"
 #include "store/sqlite_store.h"
+#include "test/support/faulty_store.h"
 
 namespace latchkey::service {
 namespace {
@@ -446,6 +447,43 @@ TEST_F(DatasetsTest, DaysOfADatasetWithoutADateAreRefused) {
   const auto records = side_->datasets->Query(*side_->Find("core/prices"), query, {});
   ASSERT_FALSE(records.ok());
   EXPECT_EQ(records.error().code, ErrorCode::kInvalid);
+}
+
+TEST_F(DatasetsTest, WhatACommitCameToDecidesWhatIsInForce) {
+  using testing_support::Fault;
+  ASSERT_TRUE(side_->Import(Prices(), "symbol,date\nOLD,2000-01-01\n").ok());
+  testing_support::FaultyStore faulty(*side_->store);
+  Datasets datasets(faulty, *side_->records, side_->catalogue, side_->clock, side_->entropy,
+                    DatasetsOptions{.spool_directory = folder_});
+  ASSERT_TRUE(datasets.Load().ok());
+  const auto import = [&](std::string_view csv) {
+    auto begun = datasets.BeginImport(Prices(), kActor);
+    EXPECT_TRUE(begun.ok() && (*begun)->Feed(csv).ok());
+    return (*begun)->Finish();
+  };
+  const auto newest = [&] {
+    const auto records = datasets.Query(*side_->Find("core/prices"), core::RecordQuery{}, {});
+    return records.ok() && records->size() == 1 ? (*records)[0].key : std::string();
+  };
+
+  faulty.FailNextChange(Fault::kNotDone);
+  EXPECT_EQ(import("symbol,date\nA,2000-01-01\n").error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(newest(), "OLD");
+  ASSERT_TRUE(datasets.Sweep().ok());
+  EXPECT_EQ(side_->Generations(), 1U);  // the new one is gone
+
+  // Unknown and not there: it may still be after a crash, so its records stay till the next start.
+  faulty.FailNextChange(Fault::kUnknownNotDone);
+  EXPECT_EQ(import("symbol,date\nB,2000-01-01\n").error().code, ErrorCode::kUnknown);
+  EXPECT_EQ(newest(), "OLD");
+  ASSERT_TRUE(datasets.Sweep().ok());
+  EXPECT_EQ(side_->Generations(), 2U);
+
+  faulty.FailNextChange(Fault::kUnknownDone);
+  const auto report = import("symbol,date\nC,2000-01-01\n");
+  ASSERT_TRUE(report.ok()) << report.error().public_text;
+  EXPECT_EQ(report->dataset.version, 2);
+  EXPECT_EQ(newest(), "C");
 }
 
 // Readers that follow the catalogue see a whole generation while imports and sweeps go on.

@@ -9,6 +9,7 @@
 
 #include "store/files.h"
 #include "test/store_conformance/dataset_store_conformance.h"
+#include "test/support/fault_vfs.h"
 
 namespace latchkey::store {
 namespace {
@@ -27,6 +28,117 @@ INSTANTIATE_TEST_SUITE_P(Sqlite, DatasetStoreConformance,
                              },
                              OpenFile}),
                          [](const auto& param_info) { return param_info.param.name; });
+
+class SqliteDatasetStoreFaultTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = testing::TempDir() + "/latchkey-faults-XXXXXX";
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    folder_ = name;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::unique_ptr<SqliteDatasetStore> Open() {
+    auto store = SqliteDatasetStore::Open(folder_ + "/" + std::string(kRecordsFile), vfs_.name());
+    EXPECT_TRUE(store.ok()) << store.error().internal_text;
+    return store.ok() ? *std::move(store) : nullptr;
+  }
+  static std::vector<core::Record> Records(std::size_t count) {
+    std::vector<core::Record> records(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      records[i].key = "K" + std::to_string(i);
+      records[i].values = "[" + std::string(200, '1') + "]";
+    }
+    return records;
+  }
+  static Result<std::int64_t> Write(DatasetStore& store, std::size_t count) {
+    auto writer = store.BeginGeneration();
+    if (!writer.ok()) return writer.error();
+    if (Status status = (*writer)->Append(Records(count), false); !status.ok()) {
+      return status.error();
+    }
+    if (const auto finished = (*writer)->Finish(); !finished.ok()) return finished.error();
+    return (*writer)->generation();
+  }
+  static std::size_t Count(DatasetStore& store, std::int64_t generation) {
+    core::RecordQuery query;
+    query.limit = 1'000'000;
+    const auto records = store.Query(generation, query, {});
+    return records.ok() ? records->size() : 0;
+  }
+
+  test::FaultVfs vfs_{"latchkey-dataset-faults"};
+  std::string folder_;
+};
+
+// Every write of a generation is, in its turn, the first that fails.
+TEST_F(SqliteDatasetStoreFaultTest, WhereverTheDiskFailsAGenerationIsWholeOrDoesNotCount) {
+  for (const bool full : {true, false}) {
+    std::int64_t failures = 0;
+    for (std::int64_t after = 0;; after += 1 + after / 4) {
+      SCOPED_TRACE((full ? "full after " : "broken after ") + std::to_string(after));
+      vfs_.Heal();
+      std::int64_t standing = 0;
+      bool failed = false;
+      {
+        const auto store = Open();
+        ASSERT_NE(store, nullptr);
+        const auto first = Write(*store, 1500);
+        ASSERT_TRUE(first.ok());
+        standing = *first;
+        if (full) {
+          vfs_.FillUpAfterWrites(after);
+        } else {
+          vfs_.BreakAfterWrites(after);
+        }
+        const auto second = Write(*store, 2500);
+        failed = !second.ok();
+        if (failed) {
+          EXPECT_TRUE(second.error().code == ErrorCode::kUnavailable ||
+                      second.error().code == ErrorCode::kUnknown)
+              << second.error().internal_text;
+        }
+        EXPECT_EQ(Count(*store, standing), 1500U);
+        vfs_.Heal();
+        const auto third = Write(*store, 10);
+        ASSERT_TRUE(third.ok()) << third.error().internal_text;
+        EXPECT_EQ(Count(*store, *third), 10U);
+      }
+      const auto store = Open();
+      ASSERT_NE(store, nullptr);
+      ASSERT_TRUE(store->CheckIntegrity().ok());
+      const auto generations = store->ListGenerations();
+      ASSERT_TRUE(generations.ok());
+      for (const Generation& generation : *generations) {
+        if (generation.finished) {
+          EXPECT_EQ(Count(*store, generation.number), generation.records);
+        }
+        ASSERT_TRUE(store->Drop(generation.number).ok());
+      }
+      if (!failed) break;
+      ++failures;
+    }
+    EXPECT_GT(failures, 5);
+  }
+}
+
+TEST_F(SqliteDatasetStoreFaultTest, FinishReturnsOnlyWhenTheDiskHasItAll) {
+  const auto store = Open();
+  ASSERT_NE(store, nullptr);
+  auto writer = store->BeginGeneration();
+  ASSERT_TRUE(writer.ok());
+  ASSERT_TRUE((*writer)->Append(Records(100), false).ok());
+  const std::int64_t before = vfs_.flushes();
+  ASSERT_TRUE((*writer)->Finish().ok());
+  EXPECT_GT(vfs_.flushes(), before);
+
+  auto other = store->BeginGeneration();
+  ASSERT_TRUE(other.ok());
+  ASSERT_TRUE((*other)->Append(Records(100), false).ok());
+  vfs_.BreakAfterFlushes(0);
+  EXPECT_FALSE((*other)->Finish().ok());
+  vfs_.Heal();
+}
 
 // SQLite's own words on how it would run a query: one search in an index, no sort.
 TEST(SqliteDatasetStoreTest, EveryQueryIsOneSearchWithoutASort) {
