@@ -1,5 +1,6 @@
 #include "gateway/respond.h"
 
+#include <cstring>
 #include <utility>
 
 #include "core/reason.h"
@@ -65,7 +66,7 @@ HeaderBlock::HeaderBlock(std::string lines) : lines_(std::move(lines)) {
 }
 
 std::string_view HeaderBlock::With(std::string_view request_id) {
-  lines_.replace(id_offset_, kRequestIdBytes, request_id.substr(0, kRequestIdBytes));
+  std::memcpy(lines_.data() + id_offset_, request_id.data(), kRequestIdBytes);
   return lines_;
 }
 
