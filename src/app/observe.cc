@@ -102,6 +102,11 @@ void ObserveProcess(Metrics& metrics, const Observed& observed) {
         [folder = observed.data_folder] { return One(FreeBytes(folder)); });
   gauge("latchkey_build_info", "Always 1; the labels tell the build.",
         [] { return Samples{{{{"version", std::string(kVersion)}}, 1}}; });
+  metrics.AddCollector("latchkey_certificate_reload_failures_total",
+                       "New certificate files that could not be used.", MetricKind::kCounter,
+                       [&certificates = observed.certificates] {
+                         return One(static_cast<double>(certificates.reload_failures()));
+                       });
   metrics.AddCollector(
       "latchkey_access_log_lost_lines_total", "Lines of the access log that could not be written.",
       MetricKind::kCounter,
