@@ -1,10 +1,14 @@
 #include "manage/dataset_import.h"
 
+#include <algorithm>
 #include <future>
+#include <thread>
 
 #include <boost/json.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
 
 #include "test/support/planes.h"
 #include "test/support/socket_client.h"
@@ -210,6 +214,38 @@ TEST(DatasetImportBoundTest, RefusesABodyOverTheMaximum) {
   EXPECT_EQ(planes.Operator("POST", std::string(kPath) + "?key=symbol", std::string(kCsv)).status,
             413);
   EXPECT_EQ(planes.catalogue.Snapshot()->size(), 0u);
+}
+
+TEST(DatasetImportOverloadTest, TakesNoMoreBytesThanItCanHoldWhileThePoolIsBusy) {
+  constexpr std::size_t kFarTooMuch = 64 * 1024 * 1024;
+  std::promise<void> release;
+  const std::shared_future<void> released(release.get_future());
+  test::Planes planes(nullptr, 1, 4);
+  std::promise<void> started;
+  ASSERT_TRUE(planes.pool->Submit([&started, released] {
+    started.set_value();
+    released.wait();
+  }));
+  started.get_future().wait();
+  test::SocketClient client(planes.internal_port);
+  ASSERT_TRUE(client.Send("POST " + std::string(kPath) +
+                          "?key=symbol HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " +
+                          std::string(test::kOperatorToken) +
+                          "\r\nContent-Length: " + std::to_string(kFarTooMuch) + "\r\n\r\n"));
+  // Until the server has not read for so long that the kernel's buffers are full. A machine so slow
+  // that it seems so early lets the test pass; none makes it fail.
+  const std::string piece(64 * 1024, 'x');
+  std::size_t sent = 0;
+  pollfd writable{client.fd(), POLLOUT, 0};
+  while (sent < kFarTooMuch && ::poll(&writable, 1, 500) == 1) {
+    const ssize_t count =
+        ::send(client.fd(), piece.data(), std::min(piece.size(), kFarTooMuch - sent),
+               MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (count > 0) sent += static_cast<std::size_t>(count);
+  }
+  EXPECT_LT(sent, kFarTooMuch);
+  client.Reset();
+  release.set_value();
 }
 
 TEST(DatasetImportOverloadTest, GoesOnWhenAFullPoolHasRoomAgain) {

@@ -336,8 +336,7 @@ void ReadTokenSettings(MemberReader& reader, const std::vector<core::Label>& lab
 
 void ReadPlanSettings(MemberReader& reader, service::PlanSettings& settings) {
   settings.title = reader.String("title", core::kMaxTitleBytes, true);
-  // Credits are 64 bits (wire.md §5), and what a store's signed column holds.
-  settings.monthly_core_credits = reader.Uint("monthly_core_credits", INT64_MAX);
+  settings.monthly_core_credits = reader.Uint("monthly_core_credits", service::kMaxMonthlyCredits);
   settings.pay_as_you_go = reader.Bool("pay_as_you_go");
   settings.premium_data = reader.Bool("premium_data");
   settings.max_tokens = reader.UintOrNull("max_tokens", INT32_MAX);

@@ -235,11 +235,11 @@ TEST(ParseTokenPatchTest, RefusesWhatIsFixedAtCreationAndWhatIsNotOfItsKind) {
 
 TEST(ParsePlanTest, ReadsAndRefuses) {
   const auto plan =
-      ParsePlanCreation(R"({"name":"pro","title":"Pro","monthly_core_credits":9223372036854775807,)"
+      ParsePlanCreation(R"({"name":"pro","title":"Pro","monthly_core_credits":9007199254740991,)"
                         R"("pay_as_you_go":true,"premium_data":true,"max_tokens":10})");
   ASSERT_TRUE(plan.ok());
   EXPECT_EQ(plan->name, "pro");
-  EXPECT_EQ(plan->settings.monthly_core_credits, INT64_MAX);
+  EXPECT_EQ(plan->settings.monthly_core_credits, service::kMaxMonthlyCredits);
   EXPECT_EQ(plan->settings.max_tokens, std::optional<std::uint32_t>(10));
   const auto cleared = ParsePlanPatch(R"({"max_tokens":null})");
   ASSERT_TRUE(cleared.ok());
@@ -247,7 +247,7 @@ TEST(ParsePlanTest, ReadsAndRefuses) {
   EXPECT_FALSE(cleared->max_tokens->has_value());
   for (const char* body :
        {R"({"name":"x"})", R"({"monthly_core_credits":-1})", R"({"monthly_core_credits":1.5})",
-        R"({"monthly_core_credits":9223372036854775808})", R"({"max_tokens":4294967296})",
+        R"({"monthly_core_credits":9007199254740992})", R"({"max_tokens":4294967296})",
         R"({"pay_as_you_go":null})", R"({"created_at":"x"})"}) {
     EXPECT_FALSE(ParsePlanPatch(body).ok()) << body;
   }
