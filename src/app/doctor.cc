@@ -25,7 +25,8 @@ namespace {
 
 constexpr double kGibibyte = 1024.0 * 1024 * 1024;
 constexpr double kDiskWarning = 1.0 * kGibibyte;
-constexpr double kDiskBad = 0.1 * kGibibyte;
+constexpr double kMebibyte = 1024.0 * 1024;
+constexpr double kDiskBad = 4.0 * kMebibyte;  // the next change or import may not fit
 constexpr double kExpiryWarningDays = 30;
 // A clock before this build's first day, or an hour behind the youngest file, is wrong.
 constexpr Timestamp kEarliest = FromUnixMillis(1'760'000'000'000);
@@ -70,8 +71,10 @@ class Doctor {
 
   void CheckDisk() {
     const double free = FreeBytes(config_.data_folder);
+    const bool small = free < kGibibyte;
     const std::string text =
-        fmt::format("{:.1f} GiB are free where {} is", free / kGibibyte, config_.data_folder);
+        fmt::format("{:.1f} {} are free where {} is", free / (small ? kMebibyte : kGibibyte),
+                    small ? "MiB" : "GiB", config_.data_folder);
     if (free < kDiskBad) {
       Bad("disk", text + "; changes and imports will soon be refused");
     } else if (free < kDiskWarning) {

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include "store/files.h"
@@ -10,6 +11,38 @@
 #include "store/sqlite_store.h"
 
 namespace latchkey::app {
+namespace {
+
+bool Exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+
+Error Missing(const DataFolder& folder, std::string_view name, std::string_view beside) {
+  return MakeError(ErrorCode::kCorrupt,
+                   fmt::format("{} is missing, although {} is there: this is no new data folder; "
+                               "bring the file back, or restore a backup into an empty folder",
+                               folder.File(name), beside));
+}
+
+// A start makes the state first. Where the records stand without it, it was lost, and a new one
+// would begin with nothing beside data that others relied on.
+Status CheckStateIsThere(const DataFolder& folder) {
+  if (Exists(folder.File(store::kStateFile)) || !Exists(folder.File(store::kRecordsFile)))
+    return {};
+  return Missing(folder, store::kStateFile, store::kRecordsFile);
+}
+
+// The same of the records, which may be absent only as long as no dataset names any.
+Status CheckRecordsAreThere(const DataFolder& folder, store::Store& state) {
+  if (Exists(folder.File(store::kRecordsFile))) return {};
+  bool named = false;
+  Status read = state.ForEachDataset([&](const core::Dataset& dataset) -> Status {
+    named = named || dataset.generation != 0;
+    return {};
+  });
+  if (!read.ok() || !named) return read;
+  return Missing(folder, store::kRecordsFile, store::kStateFile);
+}
+
+}  // namespace
 
 std::string MasterKeyPath(const DataFolder& folder, const std::string& configured) {
   if (!configured.empty()) return configured;
@@ -27,6 +60,7 @@ Result<std::unique_ptr<Storage>> Storage::Open(DataFolder folder,
   if (Status locked = folder.Lock(); !locked.ok()) return locked.error();
   std::unique_ptr<Storage> storage(new Storage(std::move(folder)));
   const DataFolder& where = storage->folder_;
+  if (Status whole = CheckStateIsThere(where); !whole.ok()) return whole.error();
 
   store::SqliteStore::Options options;
   options.folder = where.path();
@@ -38,6 +72,9 @@ Result<std::unique_ptr<Storage>> Storage::Open(DataFolder folder,
                 {{"tokens", static_cast<std::int64_t>((*state)->tokens_removed_at_open())}});
   }
   storage->store_ = std::move(*state);
+  if (Status whole = CheckRecordsAreThere(where, *storage->store_); !whole.ok()) {
+    return whole.error();
+  }
   Result<std::unique_ptr<store::SqliteDatasetStore>> records =
       store::SqliteDatasetStore::Open(where.File(store::kRecordsFile));
   if (!records.ok()) return std::move(records).error();

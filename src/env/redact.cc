@@ -20,6 +20,17 @@ struct Run {
 constexpr std::size_t kMinRun = 4;
 constexpr std::size_t kMinRunInsideAWord = 12;
 
+// Where the characters of a token that begin at `at` end. Another token's prefix at their end is
+// part of them ("pk_1234sk_5678"): its own letters would otherwise hide it.
+std::size_t EndOfRun(std::string_view text, std::size_t at) {
+  for (std::size_t end = at;; ++end) {
+    while (end < text.size() && IsAlnum(text[end])) ++end;
+    if (end == text.size() || text[end] != '_' || end < at + 2) return end;
+    const std::string_view last = text.substr(end - 2, 2);
+    if (last != "sk" && last != "pk" && last != "op") return end;
+  }
+}
+
 // The first run at or behind `from`, or prefix_begin == npos.
 Run FindRun(std::string_view text, std::size_t from) {
   std::size_t at = from;
@@ -33,8 +44,7 @@ Run FindRun(std::string_view text, std::size_t from) {
     const bool token = last == 'k' && (first == 's' || first == 'p');
     const bool operator_token = last == 'p' && first == 'o';
     if (!token && !operator_token) continue;
-    std::size_t end = at;
-    while (end < text.size() && IsAlnum(text[end])) ++end;
+    const std::size_t end = EndOfRun(text, at);
     std::size_t begin = underscore - 2;
     if (token && begin > from && text[begin - 1] == 'T') --begin;
     const bool inside_a_word = begin > 0 && IsAlnum(text[begin - 1]);

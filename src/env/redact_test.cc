@@ -24,6 +24,8 @@ TEST(RedactTest, MasksWhateverLooksLikeATokenAndNothingElse) {
       {"sk_\xE2\x80\xA6wxyz", "sk_\xE2\x80\xA6wxyz"},  // what may be shown of a secret
       {"/v1/data/core/risk_factors", "/v1/data/core/risk_factors"},
       {"xsk_0123456789abcdef0123456789", "xsk_***"},
+      {"apk_0123456789abcdefbsk_0123456789abcdef/x", "apk_***/x"},
+      {"pk_1234op_", "pk_***"},
       {"k_abcdef", "k_abcdef"},
       {"_", "_"},
   };
