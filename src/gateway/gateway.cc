@@ -208,6 +208,9 @@ class DataHandler final : public http::Handler {
   Credential credential_;
   std::string key_;
   std::size_t parameters_offset_ = 0;  // in key_: the parameters but token and nonce
+  // The last account that was logged, as text: most requests in a row are of a few accounts.
+  core::AccountId logged_account_;
+  std::string account_text_;
 };
 
 Call DataHandler::Begin() {
@@ -507,7 +510,10 @@ void DataHandler::Record(const Call& call, std::string_view method, std::string_
   metrics_.CountRequest(static_cast<std::size_t>(reason), response.status, micros, bytes);
 
   const std::string token = call.token ? call.token.ToString() : std::string();
-  const std::string account = call.account ? call.account.ToString() : std::string();
+  if (call.account != logged_account_) {
+    logged_account_ = call.account;
+    account_text_ = call.account ? call.account.ToString() : std::string();
+  }
   AccessEntry entry;
   entry.at = call.now;
   entry.request_id = View(call.id);
@@ -515,7 +521,7 @@ void DataHandler::Record(const Call& call, std::string_view method, std::string_
   entry.method = method;
   entry.path = path;
   entry.address = call.client;
-  entry.account = account;
+  entry.account = account_text_;
   entry.token = token;
   if (reason != Reason::kNone) entry.reason = core::Describe(reason).name;
   entry.status = response.status;

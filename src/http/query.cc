@@ -7,7 +7,12 @@
 namespace latchkey::http {
 namespace {
 
-bool IsEncoded(std::string_view text) { return text.find_first_of("%+") != text.npos; }
+// A loop of its own: find_first_of calls memchr once per character, for each token of each request.
+bool IsEncoded(std::string_view text) {
+  bool encoded = false;
+  for (const char c : text) encoded |= c == '%' || c == '+';
+  return encoded;
+}
 
 }  // namespace
 
