@@ -49,8 +49,14 @@ ChunkedDecoder::State ChunkedDecoder::Step(char c) {
       return c == '\n' ? State::kSizeStart : State::kBad;
     case State::kTrailerStart:
       if (c == '\r') return State::kFinalLf;
-      if (c == ' ' || c == '\t' || c == ':') return State::kBad;
+      if (c == ':') return State::kBad;
       [[fallthrough]];
+    case State::kTrailerName:
+      // A field line: a name without blanks, then a colon.
+      if (c == ':') return State::kTrailer;
+      return IsControl(c) || c == ' ' || c == '\t' || ++line_bytes_ > kMaxTrailerBytes
+                 ? State::kBad
+                 : State::kTrailerName;
     case State::kTrailer:
       if (c == '\r') return State::kTrailerLf;
       return IsControl(c) || ++line_bytes_ > kMaxTrailerBytes ? State::kBad : State::kTrailer;

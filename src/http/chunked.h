@@ -16,6 +16,9 @@ class ChunkedDecoder {
   // over, what is left of input belongs to the next message. kBad: malformed; nothing more to call.
   Outcome Next(std::string_view& input, std::string_view& data);
 
+  // What is still to come of the chunk that is being read, as its size line says.
+  std::uint64_t ahead() const { return state_ == State::kData ? left_ : 0; }
+
  private:
   static constexpr std::uint32_t kMaxLineBytes = 1024;     // a size with its extensions
   static constexpr std::uint32_t kMaxTrailerBytes = 8192;  // all trailers
@@ -29,6 +32,7 @@ class ChunkedDecoder {
     kDataCr,
     kDataLf,
     kTrailerStart,
+    kTrailerName,
     kTrailer,
     kTrailerLf,
     kFinalLf,

@@ -66,6 +66,9 @@ TEST(ChunkedTest, RefusesWhatAnotherParserMightReadOtherwise) {
                                 "ffffffffffffffff\r\n",
                                 "0\r\n folded\r\n\r\n",
                                 "0\r\n:x\r\n\r\n",
+                                "0\r\nno colon\r\n\r\n",
+                                "0\r\nnocolon\r\n\r\n",
+                                "0\r\nA : b\r\n\r\n",
                                 "0\r\nA: b\n\r\n",
                                 "0\r\nA: \x02\r\n\r\n",
                                 "0\r\n\rX"}) {

@@ -343,7 +343,11 @@ bool Connection::AdvanceBody() {
       std::string_view rest = in_.view();
       const ChunkedDecoder::Outcome outcome = chunks_.Next(rest, data);
       in_.Consume(in_.size() - rest.size());
-      if (outcome == ChunkedDecoder::Outcome::kNeedMore) break;
+      if (outcome == ChunkedDecoder::Outcome::kNeedMore) {
+        // A size line that promises too much is answered at once, not when the bytes have come.
+        if (!CheckBodyBound(chunks_.ahead())) return true;
+        break;
+      }
       if (outcome == ChunkedDecoder::Outcome::kBad) {
         AbortBody(ProtocolError::kBadRequest, "the chunked body is malformed");
         return true;
@@ -377,16 +381,20 @@ bool Connection::AdvanceBody() {
   return progress;
 }
 
+// False: so much more is too much, and the body was cut off.
+bool Connection::CheckBodyBound(std::uint64_t bytes) {
+  if (bytes <= body_allowed_) return true;
+  if (body_mode_ == BodyMode::kDrain) {
+    close_after_ = linger_ = true;
+  } else {
+    AbortBody(ProtocolError::kBodyTooLarge, "the body is too large");
+  }
+  return false;
+}
+
 // False: the body was cut off.
 bool Connection::DeliverBody(std::string_view bytes) {
-  if (bytes.size() > body_allowed_) {
-    if (body_mode_ == BodyMode::kDrain) {
-      close_after_ = linger_ = true;
-    } else {
-      AbortBody(ProtocolError::kBodyTooLarge, "the body is too large");
-    }
-    return false;
-  }
+  if (!CheckBodyBound(bytes.size())) return false;
   body_allowed_ -= bytes.size();
   if (body_mode_ == BodyMode::kCollect) {
     body_.append(bytes);

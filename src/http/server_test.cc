@@ -268,6 +268,8 @@ TEST_F(ServerTest, RefusesABodyBeyondItsBound) {
   for (std::string_view text :
        {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nhello world",
         "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nb\r\nhello world\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n",  // by its size
+                                                                                  // alone
         "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nhello "
         "\r\n5\r\nworld\r\n"}) {
     SocketClient client(port);
