@@ -22,8 +22,8 @@ core::Reason ReasonOf(ErrorCode code) {
     case ErrorCode::kLimit:
       return core::Reason::kPlanLimitReached;
     case ErrorCode::kUnavailable:
+    case ErrorCode::kUnknown:  // the detail says that the outcome is not known
       return core::Reason::kUnavailable;
-    case ErrorCode::kUnknown:
     case ErrorCode::kCorrupt:
     case ErrorCode::kNewer:
     case ErrorCode::kInternal:

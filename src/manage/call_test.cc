@@ -60,7 +60,7 @@ TEST(RefuseTest, MapsEachErrorToOneReason) {
   } table[] = {
       {ErrorCode::kInvalid, 400},  {ErrorCode::kNotFound, 404}, {ErrorCode::kConflict, 409},
       {ErrorCode::kStale, 412},    {ErrorCode::kLimit, 403},    {ErrorCode::kUnavailable, 503},
-      {ErrorCode::kUnknown, 500},  {ErrorCode::kCorrupt, 500},  {ErrorCode::kNewer, 500},
+      {ErrorCode::kUnknown, 503},  {ErrorCode::kCorrupt, 500},  {ErrorCode::kNewer, 500},
       {ErrorCode::kInternal, 500},
   };
   for (const auto& [code, status] : table) {
