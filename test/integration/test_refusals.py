@@ -2,6 +2,7 @@
 forms; and what a refusal must not tell."""
 
 import datetime
+import functools
 import re
 import unittest
 
@@ -36,8 +37,9 @@ class RefusalCase(ServerCase):
 
 
 class EveryReasonTest(RefusalCase):
-    def refusals(self):
-        """{reason: (status, first sentence or None, target, headers)}"""
+    @functools.cached_property
+    def cases(self):
+        """{name: (status, reason, first sentence or None, target, headers)}"""
         server = self.server
         disabled, _ = server.make_token()
         self.assertEqual(server.manage.call(
@@ -51,8 +53,9 @@ class EveryReasonTest(RefusalCase):
             f"{STOCK}?token={expired['token']}").status != 200)
         test, _ = server.make_token(environment="test")
         closed, _ = server.make_token(core_data_access=False)
-        gone = server.make_account("gone", "small")
-        self.assertEqual(server.operate("POST", "/accounts/gone:suspend")[0].status, 200)
+        workspace = f"gone-{self._testMethodName.count('_')}"
+        gone = server.make_account(workspace, "small")
+        self.assertEqual(server.operate("POST", f"/accounts/{workspace}:suspend")[0].status, 200)
         pk, sk = server.publishable, server.secret
         invalid = "The API key provided is not valid."
         values = "You have supplied invalid values for this request"
@@ -114,7 +117,7 @@ class EveryReasonTest(RefusalCase):
         return self.server.data_plane.request(method, target, fields)
 
     def test_each_reason_has_its_status_sentence_headers_and_both_forms(self):
-        for name, (status, reason, sentence, target, headers) in self.refusals().items():
+        for name, (status, reason, sentence, target, headers) in self.cases.items():
             with self.subTest(name):
                 text = self.ask(target, headers)
                 self.assertRefused(text, status, reason, sentence)
@@ -151,7 +154,7 @@ class EveryReasonTest(RefusalCase):
                         self.assertIn("GET", answer.header("Allow"))
 
     def test_the_first_sentence_is_the_whole_text_or_followed_by_one_more(self):
-        for name, (status, reason, sentence, target, headers) in self.refusals().items():
+        for name, (status, reason, sentence, target, headers) in self.cases.items():
             with self.subTest(name):
                 text = self.ask(target, headers).text.strip()
                 sentences = [s for s in re.split(r"(?<=[.!?])\s+", text) if s]
