@@ -344,7 +344,6 @@ bool Connection::AdvanceBody() {
       const ChunkedDecoder::Outcome outcome = chunks_.Next(rest, data);
       in_.Consume(in_.size() - rest.size());
       if (outcome == ChunkedDecoder::Outcome::kNeedMore) {
-        // A size line that promises too much is answered at once, not when the bytes have come.
         if (!CheckBodyBound(chunks_.ahead())) return true;
         break;
       }
@@ -356,7 +355,8 @@ bool Connection::AdvanceBody() {
         EndBody();
         break;
       }
-      if (!DeliverBody(data)) return true;
+      // A size line that promises too much is answered at once, not when the bytes have come.
+      if (!CheckBodyBound(data.size() + chunks_.ahead()) || !DeliverBody(data)) return true;
     } else {
       const std::size_t count =
           static_cast<std::size_t>(std::min<std::uint64_t>(in_.size(), body_left_));
