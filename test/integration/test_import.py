@@ -3,9 +3,10 @@
 import json
 import re
 import subprocess
+import time
 import unittest
 
-from harness import BINARY, Case, ServerCase, clean_environment, seconds
+from harness import BINARY, Case, SANITIZED, ServerCase, clean_environment, seconds
 
 
 class ImportCase(ServerCase):
@@ -233,7 +234,7 @@ class LargeTest(Case):
             out.write("symbol,day,open,close,note\n")
             for i in range(300_000):
                 out.write(f"S{i % 3000:04},{2000 + i // 3000 % 24}-{i // 72_000 % 12 + 1:02}-"
-                          f"{i // 3000 % 28 + 1:02},{i}.25,{i}.5,line number {i} of the file\n")
+                          f"{i // 3000 % 28 + 1:02},{i}.25,{i}.5,{i:0400}\n")
         size_kib = file.stat().st_size // 1024
         process = subprocess.Popen(
             [str(BINARY), "dataset", "import", str(file), "--dataset", "core/LARGE", "--key",
@@ -247,6 +248,7 @@ class LargeTest(Case):
                 served += 1
                 early = connection.request("GET", f"/v1/data/core/LARGE?token={token}")
                 self.assertIn(early.status, (200, 404))
+                time.sleep(0.01)  # a client's pace; the import is to have the processors
         output, said = process.communicate(timeout=seconds(60))
         self.assertEqual(process.returncode, 0, said)
         self.assertGreater(served, 0)
@@ -255,7 +257,9 @@ class LargeTest(Case):
         entry = [d for d in server.catalogue("core", token) if d["id"] == "LARGE"][0]
         self.assertEqual(entry["records"], report["imported"])
         grown = server.memory_peak_kib() - before
-        self.assertLess(grown, 64 * 1024, f"grew {grown} KiB for a file of {size_kib} KiB")
+        bound = 112 * 1024 * (3 if SANITIZED else 1)
+        self.assertGreater(size_kib, 112 * 1024)
+        self.assertLess(grown, bound, f"grew {grown} KiB for a file of {size_kib} KiB")
         # Too many for one answer is said, not cut.
         answer = server.plain.get(f"/v1/data/core/LARGE?from=2000-01-01&token={token}")
         self.assertIn(answer.status, (200, 400))
