@@ -1,6 +1,6 @@
 #include "app/demo.h"
 
-#include <algorithm>
+#include <cstdio>
 #include <utility>
 
 #include <fmt/format.h>
@@ -12,6 +12,8 @@ namespace latchkey::app {
 namespace {
 
 constexpr std::string_view kDemoFile = "demo.json";
+// Stands while the folder is being filled, so that a start that was cut off is gone on with.
+constexpr std::string_view kFillingFile = "demo.filling";
 constexpr std::string_view kPlanName = "demo";
 constexpr std::uint64_t kMonthlyCoreCredits = 5'000'000;
 
@@ -45,26 +47,18 @@ Status WriteDemo(const DataFolder& folder, const Demo& demo) {
   return WriteFileAtomically(folder.File(kDemoFile), writer.Finish());
 }
 
-// Nothing of anybody's own: no account, and no plan or dataset but those that a fill that was cut
-// off has left.
+// Nothing stands in the folder, or what a fill that was cut off has left there.
 Result<bool> MayFill(Storage& storage) {
+  const Result<std::string> marker = ReadWholeFile(storage.folder().File(kFillingFile));
+  if (marker.ok()) return true;
+  if (marker.error().code != ErrorCode::kNotFound) return marker.error();
   store::Page page;
-  page.size = 2;
+  page.size = 1;
   const Result<std::vector<core::Account>> accounts = storage.store().ListAccounts(page, "");
   if (!accounts.ok()) return accounts.error();
   const Result<std::vector<core::Plan>> plans = storage.store().ListPlans(page);
   if (!plans.ok()) return plans.error();
-  const auto datasets = storage.catalogue().Snapshot();
-  const bool only_ours =
-      std::all_of(plans->begin(), plans->end(),
-                  [](const core::Plan& plan) { return plan.name == kPlanName; }) &&
-      std::all_of(datasets->begin(), datasets->end(), [](const auto& entry) {
-        const auto all = demo::DemoDatasets();
-        return std::any_of(all.begin(), all.end(), [&](const demo::DemoDataset& ours) {
-          return entry.second->workspace == ours.workspace && entry.second->name == ours.name;
-        });
-      });
-  return accounts->empty() && only_ours;
+  return accounts->empty() && plans->empty() && storage.catalogue().Snapshot()->empty();
 }
 
 Status Import(Storage& storage, const demo::DemoDataset& dataset) {
@@ -100,18 +94,41 @@ Result<core::PlanId> EnsurePlan(Storage& storage) {
   return plan->id;
 }
 
-// The account comes after the operator's data: until then a start that was cut off begins anew.
-Result<Demo> Fill(Storage& storage) {
-  const Result<core::PlanId> plan = EnsurePlan(storage);
-  if (!plan.ok()) return plan.error();
-  for (const demo::DemoDataset& dataset : demo::DemoDatasets()) {
-    if (dataset.workspace == demo::kAccountWorkspace) continue;
-    if (Status done = Import(storage, dataset); !done.ok()) return done.error();
+// The account that a fill has left when it was cut off: the text of its secret token went with it,
+// so its tokens are made anew.
+Result<Demo> ReplaceTokens(Storage& storage, const core::Account& account) {
+  const Result<service::Paged<core::TokenRecord>> standing =
+      storage.tokens().List(account.id, service::PageRequest{});
+  if (!standing.ok()) return standing.error();
+  for (const core::TokenRecord& record : standing->items) {
+    const Status removed =
+        storage.tokens().Remove(account.id, record.token.id, std::nullopt, DemoActor());
+    if (!removed.ok()) return removed.error();
   }
+  Demo demo;
+  demo.account = account.workspace;
+  for (const core::TokenKind kind : {core::TokenKind::kSecret, core::TokenKind::kPublishable}) {
+    service::NewToken token;
+    token.kind = kind;
+    Result<service::CreatedToken> made = storage.tokens().Create(account.id, token, DemoActor());
+    if (!made.ok()) return std::move(made).error();
+    if (kind == core::TokenKind::kSecret) {
+      demo.secret_token = made->text;
+    } else {
+      demo.publishable_token = std::string(made->text.Reveal());
+    }
+  }
+  return demo;
+}
+
+Result<Demo> EnsureAccount(Storage& storage, core::PlanId plan) {
+  const Result<core::Account> standing = storage.accounts().FindAccount(demo::kAccountWorkspace);
+  if (standing.ok()) return ReplaceTokens(storage, *standing);
+  if (standing.error().code != ErrorCode::kNotFound) return standing.error();
   service::NewAccount account;
   account.workspace = demo::kAccountWorkspace;
   account.title = "Demo";
-  account.plan = *plan;
+  account.plan = plan;
   const Result<service::CreatedAccount> made =
       storage.accounts().CreateAccount(account, DemoActor());
   if (!made.ok()) return made.error();
@@ -119,10 +136,24 @@ Result<Demo> Fill(Storage& storage) {
   demo.account = made->account.workspace;
   demo.publishable_token = std::string(made->publishable.text.Reveal());
   demo.secret_token = made->secret.text;
-  if (Status written = WriteDemo(storage.folder(), demo); !written.ok()) return written.error();
+  return demo;
+}
+
+// May be cut off at any moment and run again.
+Result<Demo> Fill(Storage& storage) {
+  const std::string marker = storage.folder().File(kFillingFile);
+  if (Status marked = WriteFileAtomically(marker, "{}\n"); !marked.ok()) return marked.error();
+  const Result<core::PlanId> plan = EnsurePlan(storage);
+  if (!plan.ok()) return plan.error();
+  Result<Demo> demo = EnsureAccount(storage, *plan);
+  if (!demo.ok()) return demo;
   for (const demo::DemoDataset& dataset : demo::DemoDatasets()) {
-    if (dataset.workspace != demo::kAccountWorkspace) continue;
     if (Status done = Import(storage, dataset); !done.ok()) return done.error();
+  }
+  // From here on the demo is whole.
+  if (Status written = WriteDemo(storage.folder(), *demo); !written.ok()) return written.error();
+  if (std::remove(marker.c_str()) != 0) {
+    return MakeError(ErrorCode::kUnavailable, marker + " can't be removed");
   }
   return demo;
 }

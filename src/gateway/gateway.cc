@@ -459,7 +459,8 @@ void DataHandler::AnswerStatus(Exchange& exchange, Call& call) {
 }
 
 void DataHandler::AnswerBody(Exchange& exchange, const Call& call, std::string_view body) {
-  HeaderBlock head = responder_.MakeHead(kJsonContentType, nullptr);
+  constexpr Cost kFree;
+  HeaderBlock head = responder_.MakeHead(kJsonContentType, &kFree);
   http::Response response;
   response.header_lines = head.With(View(call.id));
   response.body = body;

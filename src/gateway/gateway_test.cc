@@ -406,7 +406,7 @@ TEST_F(GatewayTest, TheCatalogueShowsWhatTheTokenMayRead) {
   const Answer all = Ask(WithToken("/v1/data", Publishable()));
   EXPECT_EQ(ids(all), "STOCKS ");
   EXPECT_EQ(all.Field("Content-Type"), "application/json; charset=utf-8");
-  EXPECT_EQ(all.Field("iexcloud-credits-used"), "(absent)");
+  EXPECT_EQ(all.Field("iexcloud-credits-used"), "0");
   ExpectSecurityFields(all);
   EXPECT_EQ(ids(Ask(WithToken("/v1/data", SecretToken()))), "OWN STOCKS ");
   EXPECT_EQ(ids(Ask(WithToken("/v1/data", SecretToken(2)))), "STOCKS GEMS THEIRS ");
