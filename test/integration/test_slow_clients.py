@@ -146,13 +146,14 @@ class SlowReadersTest(SlowCase):
 
     def test_a_peer_that_reads_slowly_but_steadily_gets_everything(self):
         with self.server.plain.connect() as connection:
-            connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            wanted = 60
+            connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            # More than any buffer holds, over more than the write timeout.
+            wanted = 150
             line = self.get_line("/v1/data/core/STOCKS").replace(b"?", b"?last=500&")
             connection.send(line * wanted)
             for _ in range(wanted):
                 self.assertEqual(connection.read_answer().status, 200)
-                time.sleep(0.01)  # a slow reader's pace
+                time.sleep(WRITE * 2 / wanted)  # a slow reader's pace
 
     def test_others_are_served_meanwhile(self):
         slow = [self.server.plain.connect() for _ in range(50)]
