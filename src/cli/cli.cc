@@ -66,7 +66,10 @@ int RunChecked(int argc, const char* const* argv) {
   try {
     root.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    std::fputs(Named(root)->help(FullName(Named(root))).c_str(), stdout);
+    // CLI11 puts the command's own name behind what it is given.
+    const CLI::App* command = Named(root);
+    const CLI::App* parent = command->get_parent();
+    std::fputs(command->help(parent == nullptr ? "" : FullName(parent)).c_str(), stdout);
     return kDone;
   } catch (const CLI::ParseError& error) {
     return Usage(root, error.what());

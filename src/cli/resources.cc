@@ -18,12 +18,16 @@ std::string Shown(const json::value& value) {
     case json::kind::string:
       return std::string(value.get_string().data(), value.get_string().size());
     case json::kind::null:
-      return "";
+      return "-";
     case json::kind::bool_:
       return value.get_bool() ? "yes" : "no";
     case json::kind::object: {
+      const json::object& members = value.get_object();
+      if (members.contains("name") && members.contains("type")) {  // a dataset's field
+        return Shown(members.at("name")) + " " + Shown(members.at("type"));
+      }
       std::string out;
-      for (const json::key_value_pair& pair : value.get_object()) {
+      for (const json::key_value_pair& pair : members) {
         if (!out.empty()) out += ", ";
         out += std::string(pair.key().data(), pair.key().size()) + "=" + Shown(pair.value());
       }
@@ -32,7 +36,7 @@ std::string Shown(const json::value& value) {
     case json::kind::array: {
       std::string out;
       for (const json::value& item : value.get_array()) {
-        if (!out.empty()) out += "; ";
+        if (!out.empty()) out += ", ";
         out += Shown(item);
       }
       return out;
