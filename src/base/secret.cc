@@ -1,6 +1,7 @@
 #include "base/secret.h"
 
 #include <ostream>
+#include <utility>
 
 #include <sodium.h>
 
@@ -16,7 +17,7 @@ void Wipe(std::string& text) {
 
 }  // namespace
 
-Secret::Secret(Secret&& other) noexcept : text_(other.text_) { Wipe(other.text_); }
+Secret::Secret(Secret&& other) noexcept : text_(std::move(other.text_)) { Wipe(other.text_); }
 
 Secret& Secret::operator=(const Secret& other) {
   if (this != &other) {
@@ -29,7 +30,8 @@ Secret& Secret::operator=(const Secret& other) {
 Secret& Secret::operator=(Secret&& other) noexcept {
   if (this != &other) {
     Wipe(text_);
-    text_ = other.text_;
+    text_ = std::move(other.text_);
+    // What is left there: a short text is copied, not moved.
     Wipe(other.text_);
   }
   return *this;
