@@ -65,7 +65,7 @@ Reply CreateOnce(service::Answers& answers, const Call& call, std::string_view r
       [&](const Created& created) { return once->Seal(reply(created)); }};
   Result<Created> created = create(&record);
   if (created.ok()) return reply(*created);
-  if (created.error().code == ErrorCode::kConflict) {
+  if (created.error().code == ErrorCode::kConflict || created.error().code == ErrorCode::kLimit) {
     // Maybe the same call, at the same time, was faster.
     earlier = answers.Find(once->scope(), once->key_digest());
     if (earlier.ok() && earlier->has_value()) return once->Replay(**earlier, request_id);
