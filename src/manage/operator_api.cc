@@ -230,11 +230,13 @@ Reply OperatorApi::RunForDataset(const Call& call) {
   }
   const core::Dataset& dataset = *found->second;
   if (call.route == Route::kGetDataset) return ObjectReply(DatasetJson(dataset), dataset.version);
+  std::optional<std::int64_t> version;
   if (call.has_if_match) {
     WantedVersion wanted = RequireIfMatch(call, dataset.version);
     if (wanted.refusal) return std::move(*wanted.refusal);
+    version = wanted.version;
   }
-  const Status removed = datasets_.Remove(dataset.id, call.actor);
+  const Status removed = datasets_.Remove(dataset.id, version, call.actor);
   return removed.ok() ? NoContentReply() : Refuse(removed.error(), request_id);
 }
 

@@ -118,7 +118,13 @@ Result<core::Plan> Accounts::CreatePlan(const NewPlan& wanted, core::Actor actor
   mutation.answer = SealAnswer(idempotency, plan, plan.created_at);
   const State::Hold hold(state_, {plan.id.value});
   const Result<std::int64_t> committed = store_.Commit(std::move(mutation));
-  if (!committed.ok()) return committed.error();
+  if (!committed.ok()) {
+    if (committed.error().code == ErrorCode::kUnknown) {
+      const Result<core::Plan> stands = store_.GetPlan(plan.id);
+      if (stands.ok()) state_.Apply(*stands);
+    }
+    return committed.error();
+  }
   state_.Apply(plan);
   return plan;
 }
@@ -225,16 +231,22 @@ Result<CreatedAccount> Accounts::CreateAccount(
   const State::Hold hold(state_, {account.id.value, created.secret.record.token.id.value,
                                   created.publishable.record.token.id.value});
   const Result<std::int64_t> committed = store_.Commit(std::move(mutation));
+  const auto apply = [&] {
+    state_.Apply(account);
+    state_.Apply(created.secret.record.token);
+    state_.Apply(created.publishable.record.token);
+  };
   if (!committed.ok()) {
     Error error = committed.error();
+    // Where the store shows the account it is there: its name is taken, and a call with the same
+    // Idempotency-Key is given its tokens.
+    if (error.code == ErrorCode::kUnknown && store_.GetAccount(account.id).ok()) apply();
     if (error.code == ErrorCode::kLimit) {
       error.public_text = "An account has two tokens from the start; the plan allows fewer.";
     }
     return error;
   }
-  state_.Apply(account);
-  state_.Apply(created.secret.record.token);
-  state_.Apply(created.publishable.record.token);
+  apply();
   return created;
 }
 

@@ -248,7 +248,8 @@ class Datasets::Impl {
                                           const core::RecordQuery& query,
                                           const std::function<bool()>& interrupted)
       EXCLUDES(generations_mutex_);
-  Status Remove(core::DatasetId id, core::Actor actor) EXCLUDES(commit_mutex_);
+  Status Remove(core::DatasetId id, std::optional<std::int64_t> expected_version, core::Actor actor)
+      EXCLUDES(commit_mutex_);
   Status Sweep() EXCLUDES(generations_mutex_);
 
  private:
@@ -266,6 +267,8 @@ class Datasets::Impl {
   Result<core::Dataset> Flip(core::Dataset dataset, const std::optional<core::Dataset>& standing,
                              core::Actor actor) EXCLUDES(commit_mutex_, generations_mutex_);
   Result<core::Dataset> Settle(const core::Dataset& dataset, Error error);
+  // False only where the store says so.
+  bool Stands(core::DatasetId id);
   void Retire(std::int64_t generation, std::chrono::nanoseconds grace) EXCLUDES(generations_mutex_);
 
   store::Store& store_;
@@ -479,7 +482,10 @@ Result<core::Dataset> Datasets::Impl::Flip(core::Dataset dataset,
     readable_.emplace(generation, 0);
   }
   catalogue_.Put(dataset);
-  if (standing && standing->generation != 0) Retire(standing->generation, options_.drop_grace);
+  // What the store only shows may still be lost with the machine: then the old records count again.
+  if (committed.ok() && standing && standing->generation != 0) {
+    Retire(standing->generation, options_.drop_grace);
+  }
   return dataset;
 }
 
@@ -503,6 +509,11 @@ Result<core::Dataset> Datasets::Impl::Settle(const core::Dataset& dataset, Error
     default:
       return error;
   }
+}
+
+bool Datasets::Impl::Stands(core::DatasetId id) {
+  const Result<core::Dataset> stored = store_.GetDataset(id);
+  return stored.ok() || stored.error().code != ErrorCode::kNotFound;
 }
 
 // ---- Generations
@@ -592,10 +603,14 @@ Status Datasets::Impl::Sweep() {
   return first_failure;
 }
 
-Status Datasets::Impl::Remove(core::DatasetId id, core::Actor actor) {
+Status Datasets::Impl::Remove(core::DatasetId id, std::optional<std::int64_t> expected_version,
+                              core::Actor actor) {
   MutexLock commit_lock(commit_mutex_);
   const Result<core::Dataset> standing = store_.GetDataset(id);
   if (!standing.ok()) return standing.error();
+  if (expected_version && *expected_version != standing->version) {
+    return MakeError(ErrorCode::kStale, "The dataset changed since it was read: read it again.");
+  }
   store::Mutation mutation;
   mutation.event.at = clock_.Now();
   mutation.event.actor = std::move(actor);
@@ -605,9 +620,14 @@ Status Datasets::Impl::Remove(core::DatasetId id, core::Actor actor) {
   mutation.event.before = Describe(*standing);
   mutation.changes.emplace_back(store::RemoveDataset{id, standing->version});
   const Result<std::int64_t> committed = store_.Commit(std::move(mutation));
-  if (!committed.ok()) return committed.error();
+  // Of unknown outcome: gone where the store shows that it is.
+  const bool gone =
+      committed.ok() || (committed.error().code == ErrorCode::kUnknown && !Stands(id));
+  if (!gone) return committed.error();
   catalogue_.Remove(id);
-  if (standing->generation != 0) Retire(standing->generation, options_.drop_grace);
+  if (committed.ok() && standing->generation != 0) {
+    Retire(standing->generation, options_.drop_grace);
+  }
   return {};
 }
 
@@ -632,8 +652,9 @@ Result<std::vector<core::Record>> Datasets::Query(const core::Dataset& dataset,
   return impl_->Query(dataset, query, interrupted);
 }
 
-Status Datasets::Remove(core::DatasetId id, core::Actor actor) {
-  return impl_->Remove(id, std::move(actor));
+Status Datasets::Remove(core::DatasetId id, std::optional<std::int64_t> expected_version,
+                        core::Actor actor) {
+  return impl_->Remove(id, expected_version, std::move(actor));
 }
 
 Status Datasets::Sweep() { return impl_->Sweep(); }

@@ -97,8 +97,10 @@ class Datasets {
                                           const core::RecordQuery& query,
                                           const std::function<bool()>& interrupted);
 
-  // kNotFound, kConflict if it changed meanwhile.
-  Status Remove(core::DatasetId id, core::Actor actor);
+  // `expected_version`: what If-Match named; absent: whatever stands. kNotFound, kStale. Of unknown
+  // outcome (kUnknown) the dataset stands, unless the store shows that it is gone: then ok.
+  Status Remove(core::DatasetId id, std::optional<std::int64_t> expected_version,
+                core::Actor actor);
 
   // Drops the records of before the last imports whose grace is over and that no query reads. Call
   // it every few seconds, on the pool. What a stop leaves behind, the next Load drops.

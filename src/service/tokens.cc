@@ -114,8 +114,13 @@ Result<CreatedToken> Tokens::Create(core::AccountId account_id, NewToken wanted,
   const State::Hold hold(state_, {record.token.id.value});
   const Result<std::int64_t> committed = store_.Commit(std::move(mutation));
   if (!committed.ok()) {
-    // An unknown outcome too: nobody learns the text, so the token is in force nowhere.
     Error error = committed.error();
+    if (error.code == ErrorCode::kUnknown) {
+      // Where the store shows the token it is in force: a list tells of it, and a call with the
+      // same Idempotency-Key is given its text.
+      const Result<core::TokenRecord> stands = store_.GetToken(record.token.id);
+      if (stands.ok()) state_.Apply(stands->token);
+    }
     if (error.code == ErrorCode::kLimit && plan && plan->max_tokens) {
       error.public_text = fmt::format("The plan allows at most {} tokens.", *plan->max_tokens);
     }

@@ -4,7 +4,7 @@
 // A change is on disk and in force in the index of this process when its function returns ok: every
 // look-up that begins after that obeys it. kUnknown (the outcome of the commit is not known) leaves
 // the stricter side in force: a removal or a disabling is applied, a creation or an enabling is
-// not.
+// not, unless the store shows that it was done.
 //
 // A change whose outcome is not known may be tried again: the stricter side then stands until the
 // store has answered clearly.
