@@ -315,8 +315,9 @@ void DataHandler::AnswerRecords(Exchange& exchange, Call& call, const Destinatio
   const DatasetPointer dataset = found == map.end() ? nullptr : found->second;
 
   core::Facts facts = DatasetFacts(request, call.client, workspace, dataset.get());
-  // A list of datasets is refused for what it is, but only where the token may see the catalogue.
-  if (is_list) facts.dataset_exists = true;
+  // A list of datasets is refused for what it is, but only where the token may see the catalogue;
+  // it is of no environment.
+  if (is_list) facts.dataset_exists = facts.dataset_test = true;
   const Decision decision = Verify(call, request, facts).decision;
   if (!decision.allowed()) return Refuse(exchange, call, decision);
   if (is_list || to.key.find(',') != to.key.npos) {

@@ -536,6 +536,8 @@ TEST_F(GatewayTest, RefusesWithStatusReasonAndSentence) {
        bad_values + ". The parameter last"},
       {WithToken("/v1/data/core/STOCKS,SAMPLE", good), "", "GET", Reason::kInvalidValues,
        bad_values + ". One dataset"},
+      {WithToken("/v1/data/core/SAMPLE,STOCKS", test_token), "", "GET", Reason::kInvalidValues,
+       bad_values + ". One dataset"},
       {WithToken("/v1/data/core/STOCKS/AAPL%2CMSFT", good), "", "GET", Reason::kInvalidValues,
        bad_values + ". One key"},
       {WithToken("/v1/data/premium/GEMS,NONE", good), "", "GET", Reason::kDataRestricted,
