@@ -31,7 +31,7 @@ struct SipState {
 
 std::size_t PreparedAnswer::bytes() const {
   return sizeof(*this) + key.capacity() + dataset_key.capacity() + workspace.capacity() +
-         head.bytes() + head_without_cost.bytes() + body.capacity() + kOverheadBytes;
+         head.bytes() + head_without_cost.bytes() + (body ? body->capacity() : 0) + kOverheadBytes;
 }
 
 std::size_t AnswerCache::Hash::operator()(std::string_view text) const {

@@ -30,8 +30,8 @@ struct PreparedAnswer {
   std::uint64_t checked_at = 0;
 
   HeaderBlock head;
-  HeaderBlock head_without_cost;  // for HEAD, which costs nothing
-  std::string body;
+  HeaderBlock head_without_cost;            // for HEAD, which costs nothing
+  std::shared_ptr<const std::string> body;  // connections may hold it longer than the cache does
   std::uint64_t records = 0;
   Cost cost;
 

@@ -10,7 +10,7 @@ namespace {
 std::unique_ptr<PreparedAnswer> Answer(std::string key, std::size_t body_bytes = 10) {
   auto answer = std::make_unique<PreparedAnswer>();
   answer->key = std::move(key);
-  answer->body = std::string(body_bytes, 'x');
+  answer->body = std::make_shared<const std::string>(body_bytes, 'x');
   return answer;
 }
 
@@ -20,11 +20,11 @@ TEST(AnswerCacheTest, FindsWhatWasPutAndNothingElse) {
   cache.Put(Answer("a", 11));
   cache.Put(Answer("b", 12));
   ASSERT_NE(cache.Find("a"), nullptr);
-  EXPECT_EQ(cache.Find("a")->body.size(), 11u);
-  EXPECT_EQ(cache.Find("b")->body.size(), 12u);
+  EXPECT_EQ(cache.Find("a")->body->size(), 11u);
+  EXPECT_EQ(cache.Find("b")->body->size(), 12u);
   EXPECT_EQ(cache.Find(""), nullptr);
   cache.Put(Answer("a", 13));
-  EXPECT_EQ(cache.Find("a")->body.size(), 13u);
+  EXPECT_EQ(cache.Find("a")->body->size(), 13u);
   EXPECT_EQ(cache.size(), 2u);
   cache.Erase("a");
   cache.Erase("never");
@@ -74,7 +74,7 @@ TEST(AnswerCacheTest, FindsKeysOfEveryLength) {
   for (std::size_t i = 0; i < 300; ++i) {
     const PreparedAnswer* answer = cache.Find(std::string_view(key).substr(0, i + 1));
     ASSERT_NE(answer, nullptr);
-    EXPECT_EQ(answer->body.size(), i);
+    EXPECT_EQ(answer->body->size(), i);
   }
 }
 

@@ -136,6 +136,8 @@ void RunQuery(service::Datasets& datasets, const Clock& clock, ColdQuery& cold) 
   cold.status = cold.wish.format == core::RecordFormat::kCsv
                     ? core::AppendRecordsCsv(cold.body, *cold.dataset, *records)
                     : core::AppendRecordsJson(cold.body, *cold.dataset, *records);
+  // It may be kept for long; moving it once more is better done here than on the I/O thread.
+  cold.body.shrink_to_fit();
 }
 
 }  // namespace
@@ -401,11 +403,10 @@ void DataHandler::FinishQuery(Exchange& exchange, const std::shared_ptr<ColdQuer
   answer->head = responder_.MakeHead(content_type, &answer->cost);
   answer->head_without_cost = responder_.MakeHead(content_type, &kFree);
   answer->records = cold->records;
-  answer->body = std::move(cold->body);
+  answer->body = std::make_shared<const std::string>(std::move(cold->body));
   AnswerPrepared(exchange, call, *answer);
   // What was read before a change is a right answer to a request of before it, and to no other.
   if (changed) return;
-  answer->body.shrink_to_fit();
   answer->key = std::move(cold->cache_key);
   answer->dataset_key = std::move(cold->dataset_key);
   answer->workspace = std::move(cold->workspace);
@@ -472,7 +473,8 @@ void DataHandler::AnswerPrepared(Exchange& exchange, const Call& call, PreparedA
   const bool free = exchange.request().method == Method::kHead;
   http::Response response;
   response.header_lines = (free ? answer.head_without_cost : answer.head).With(View(call.id));
-  response.body = answer.body;
+  // Shared: peers that read a large answer slowly don't hold a copy each.
+  response.shared_body = answer.body;
   metrics_.CountRecords(free ? 0 : answer.records);
   Send(exchange, call, std::move(response), Reason::kNone, free ? 0 : answer.records,
        free ? Cost{} : answer.cost);
@@ -508,7 +510,7 @@ void DataHandler::Record(const Call& call, std::string_view method, std::string_
   const auto spent = dependencies_.clock.Monotonic() - call.started;
   const auto micros = static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(spent).count());
-  const std::size_t bytes = method == "HEAD" ? 0 : response.body.size();
+  const std::size_t bytes = method == "HEAD" ? 0 : response.Body().size();
   metrics_.CountRequest(static_cast<std::size_t>(reason), response.status, micros, bytes);
 
   const std::string token = call.token ? call.token.ToString() : std::string();

@@ -688,6 +688,74 @@ TEST_F(GatewayTest, WithoutRoomForPreparedAnswersEachOneIsAskedOfTheStore) {
   EXPECT_EQ(records_->queries(), 2);
 }
 
+// Looks at what a handler answers with, and hands it on.
+class WatchedExchange final : public http::Exchange {
+ public:
+  using Bodies = std::vector<std::shared_ptr<const std::string>>;
+
+  WatchedExchange(http::Exchange& inner, Bodies& bodies) : inner_(inner), bodies_(bodies) {}
+  const http::Request& request() const override { return inner_.request(); }
+  void Answer(http::Response&& response) override {
+    bodies_.push_back(response.shared_body);
+    inner_.Answer(std::move(response));
+  }
+  void ReadBody(std::size_t, std::function<void(Exchange&, std::string_view)>) override { abort(); }
+  void StreamBody(std::uint64_t, std::unique_ptr<http::BodySink>) override { abort(); }
+  http::Deferred Defer() override { return inner_.Defer(); }
+
+ private:
+  http::Exchange& inner_;
+  Bodies& bodies_;
+};
+
+class WatchingHandler final : public http::Handler {
+ public:
+  WatchingHandler(std::unique_ptr<http::Handler> inner, WatchedExchange::Bodies& bodies)
+      : inner_(std::move(inner)), bodies_(bodies) {}
+  void OnRequest(http::Exchange& exchange) override {
+    WatchedExchange watched(exchange, bodies_);
+    inner_->OnRequest(watched);
+  }
+  void OnProtocolError(http::ProtocolError error, std::string_view detail, const IpAddress& peer,
+                       http::Response& answer) override {
+    inner_->OnProtocolError(error, detail, peer, answer);
+  }
+
+ private:
+  const std::unique_ptr<http::Handler> inner_;
+  WatchedExchange::Bodies& bodies_;
+};
+
+// A copy for each of a thousand slow readers of a large answer would be gigabytes.
+TEST_F(GatewayTest, APreparedAnswerIsSharedByWhoeverReadsIt) {
+  std::string csv = "symbol,date,price\n";
+  for (int day = 10; day < 29; ++day) {
+    csv.append("AAPL,2010-01-").append(std::to_string(day)).append(",");
+    csv.append(std::string(2000, '1')).append("\n");
+  }
+  Import("core", "STOCKS", csv);
+  MakePlane();
+  WatchedExchange::Bodies bodies;
+  server_.emplace(1);
+  http::ListenerOptions listener;
+  listener.name = "data";
+  listener.address = *IpAddress::Parse("127.0.0.1");
+  listener.make_handler = [&](int thread) {
+    return std::make_unique<WatchingHandler>(plane_->MakeHandler(thread), bodies);
+  };
+  port_ = server_->Listen(std::move(listener)).value();
+  server_->Start();
+  const std::string target = WithToken("/v1/data/core/STOCKS/AAPL?last=19", Publishable());
+  const std::string first = Ask(target).body;  // from the store, by another exchange
+  EXPECT_GT(first.size(), 19 * 2000u);
+  EXPECT_EQ(Ask(target).body, first);
+  EXPECT_EQ(Ask(target).body, first);
+  server_.reset();
+  ASSERT_EQ(bodies.size(), 2u);
+  ASSERT_NE(bodies[0], nullptr);
+  EXPECT_EQ(bodies[0], bodies[1]);
+}
+
 // ---- while a query runs
 
 TEST_F(GatewayTest, ATokenRemovedDuringTheQueryGetsNothing) {
@@ -810,7 +878,7 @@ class HeldExchange final : public http::Exchange {
   void Answer(http::Response&& response) override {
     status = response.status;
     lines = response.header_lines;
-    body = response.body;
+    body = response.Body();
   }
   void ReadBody(std::size_t, std::function<void(Exchange&, std::string_view)>) override { abort(); }
   void StreamBody(std::uint64_t, std::unique_ptr<http::BodySink>) override { abort(); }

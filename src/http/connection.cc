@@ -491,8 +491,7 @@ void Connection::Refuse(ProtocolError error, std::string_view detail) {
   handler_.OnProtocolError(error, detail, request_.peer, response);
   const bool head_only = phase_ == Phase::kExchange && request_.method == Method::kHead;
   ForgetExchange(true);
-  const std::string_view body =
-      response.shared_body ? std::string_view(*response.shared_body) : response.body;
+  const std::string_view body = response.Body();
   AppendHead(response, Framing::kLength, body.size(), false);
   if (!head_only && MayHaveBody(response.status)) out_.Append(body);
   pinned_.Free();
@@ -561,8 +560,7 @@ void Connection::Answer(Response&& response) {
       source_chunked_ = !http_1_0;
     }
   } else {
-    const std::string_view body =
-        response.shared_body ? std::string_view(*response.shared_body) : response.body;
+    const std::string_view body = response.Body();
     AppendHead(response, Framing::kLength, body.size(), keep_alive);
     if (!head_only && MayHaveBody(response.status)) {
       if (response.shared_body && body.size() >= kGatherBytes) {

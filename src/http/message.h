@@ -91,6 +91,8 @@ struct Response {
   std::string_view body;
   std::shared_ptr<const std::string> shared_body;
   std::unique_ptr<BodySource> source;
+  // What is sent if there is no source.
+  std::string_view Body() const { return shared_body ? std::string_view(*shared_body) : body; }
   // Close the connection after this answer.
   bool close = false;
 };
