@@ -124,7 +124,7 @@ class IoThread {
 
   asio::io_context context_;
   // The sockets of connections stand in an epoll set of our own, which the io_context watches as
-  // one descriptor (server.cc says why).
+  // one descriptor (io_thread.cc says why).
   asio::posix::stream_descriptor ready_;
   SystemClock clock_;
   std::chrono::nanoseconds started_;
