@@ -63,12 +63,8 @@ Status RefuseParameters(std::string_view raw_parameters) {
   Result<std::vector<http::QueryParameter>> pairs = http::ParseQuery(raw_parameters);
   if (!pairs.ok()) return std::move(pairs).error();
   if (pairs->empty()) return {};
-  // Printable and bounded: it goes into a plain text.
-  std::string name = pairs->front().name.substr(0, 64);
-  for (char& c : name) {
-    if (c < 0x20 || c == 0x7f) c = '?';
-  }
-  return MakeError(ErrorCode::kInvalid, "The parameter " + name + " is not known here");
+  return MakeError(ErrorCode::kInvalid,
+                   "The parameter " + http::ShownName(pairs->front().name) + " is not known here");
 }
 
 Cost CostOf(const core::Dataset& dataset, std::uint64_t records) {

@@ -43,6 +43,14 @@ bool DecodeQueryText(std::string_view raw, std::string& out) {
   return out.find('\0') == out.npos && IsValidUtf8(out);
 }
 
+std::string ShownName(std::string_view name) {
+  std::string shown(name.substr(0, 64));
+  for (char& c : shown) {
+    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f) c = '?';
+  }
+  return shown;
+}
+
 Result<std::vector<QueryParameter>> ParseQuery(std::string_view raw_query, std::size_t max_count) {
   std::vector<QueryParameter> parameters;
   QueryIterator iterator(raw_query);
@@ -57,7 +65,8 @@ Result<std::vector<QueryParameter>> ParseQuery(std::string_view raw_query, std::
                        "a parameter's name in the query is not well-formed percent-encoded UTF-8");
     }
     if (!DecodeQueryText(raw.value, parameter.value)) {
-      return MakeError(ErrorCode::kInvalid, "the value of the parameter '" + parameter.name +
+      return MakeError(ErrorCode::kInvalid, "the value of the parameter '" +
+                                                ShownName(parameter.name) +
                                                 "' is not well-formed percent-encoded UTF-8");
     }
     parameters.push_back(std::move(parameter));

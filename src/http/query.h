@@ -37,6 +37,9 @@ class QueryIterator {
 // ill-formed UTF-8 or a NUL.
 [[nodiscard]] bool DecodeQueryText(std::string_view raw, std::string& out);
 
+// A parameter's name for a refusal's text: printable ASCII (the rest as '?'), at most 64 bytes.
+std::string ShownName(std::string_view name);
+
 struct QueryParameter {
   std::string name;
   std::string value;

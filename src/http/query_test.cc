@@ -52,6 +52,17 @@ TEST(QueryTest, RefusesIllFormedTextWithoutRepeatingIt) {
   EXPECT_FALSE(ParseQuery("%FF=1").ok());
 }
 
+// The name goes into a plain text: it must not write lines of its own there, nor fill kilobytes.
+TEST(QueryTest, ShowsNamesPrintableAndShort) {
+  EXPECT_EQ(ShownName("limit"), "limit");
+  EXPECT_EQ(ShownName("a\r\nb\x7f\xC3\xA9"), "a??b???");
+  EXPECT_EQ(ShownName(std::string(1000, 'n')), std::string(64, 'n'));
+  const std::string text =
+      ParseQuery("a%0D%0Ab" + std::string(500, 'n') + "=%FF").error().public_text;
+  EXPECT_NE(text.find("'a??bn"), std::string::npos) << text;
+  EXPECT_LT(text.size(), 200u);
+}
+
 TEST(QueryTest, BoundsTheNumberOfParameters) {
   EXPECT_TRUE(ParseQuery("a=1&b=2", 2).ok());
   EXPECT_FALSE(ParseQuery("a=1&b=2&c=3", 2).ok());
