@@ -398,10 +398,9 @@ void DataHandler::FinishQuery(Exchange& exchange, const std::shared_ptr<ColdQuer
   auto answer = std::make_unique<PreparedAnswer>();
   const std::string_view content_type =
       cold->wish.format == core::RecordFormat::kCsv ? kCsvContentType : kJsonContentType;
-  constexpr Cost kFree;
   answer->cost = CostOf(*dataset, cold->records);
-  answer->head = responder_.MakeHead(content_type, &answer->cost);
-  answer->head_without_cost = responder_.MakeHead(content_type, &kFree);
+  answer->head = responder_.MakeHead(content_type, answer->cost);
+  answer->head_without_cost = responder_.MakeHead(content_type, Cost{});
   answer->records = cold->records;
   answer->body = std::make_shared<const std::string>(std::move(cold->body));
   AnswerPrepared(exchange, call, *answer);
@@ -461,8 +460,7 @@ void DataHandler::AnswerStatus(Exchange& exchange, Call& call) {
 }
 
 void DataHandler::AnswerBody(Exchange& exchange, const Call& call, std::string_view body) {
-  constexpr Cost kFree;
-  HeaderBlock head = responder_.MakeHead(kJsonContentType, &kFree);
+  HeaderBlock head = responder_.MakeHead(kJsonContentType, Cost{});
   http::Response response;
   response.header_lines = head.With(View(call.id));
   response.body = body;

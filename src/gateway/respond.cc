@@ -82,18 +82,16 @@ Responder::Responder(bool hsts) : security_lines_(kCommonLines) {
   }
 }
 
-HeaderBlock Responder::MakeHead(std::string_view content_type, const Cost* cost) const {
+HeaderBlock Responder::MakeHead(std::string_view content_type, const Cost& cost) const {
   std::string lines;
   lines.reserve(768);
   http::AppendField(lines, "Content-Type", content_type);
-  if (cost != nullptr) {
-    const std::string core_cost = std::to_string(cost->core);
-    const std::string premium_cost = std::to_string(cost->premium);
-    http::AppendField(lines, "iexcloud-messages-used", core_cost);
-    http::AppendField(lines, "iexcloud-credits-used", core_cost);
-    http::AppendField(lines, "iexcloud-premium-messages-used", premium_cost);
-    http::AppendField(lines, "iexcloud-premium-credits-used", premium_cost);
-  }
+  const std::string core_cost = std::to_string(cost.core);
+  const std::string premium_cost = std::to_string(cost.premium);
+  http::AppendField(lines, "iexcloud-messages-used", core_cost);
+  http::AppendField(lines, "iexcloud-credits-used", core_cost);
+  http::AppendField(lines, "iexcloud-premium-messages-used", premium_cost);
+  http::AppendField(lines, "iexcloud-premium-credits-used", premium_cost);
   return HeaderBlock(lines.append(security_lines_));
 }
 

@@ -54,8 +54,8 @@ class Responder {
   // `hsts`: add Strict-Transport-Security.
   explicit Responder(bool hsts);
 
-  // Without a cost: a free answer has no cost headers.
-  HeaderBlock MakeHead(std::string_view content_type, const Cost* cost) const;
+  // Every answer tells its cost, a free one that it is 0 (wire.md §2).
+  HeaderBlock MakeHead(std::string_view content_type, const Cost& cost) const;
 
   // Status, header lines and body of a refusal. The views hold until the next call. Text, or
   // problem+json (RFC 9457); the fixed sentence of the reason, then the decision's detail, in which

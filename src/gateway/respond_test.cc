@@ -95,16 +95,19 @@ TEST(ResponderTest, NamesMethodsAndTimesWhereTheyHelp) {
   EXPECT_THAT(std::string(busy.header_lines), HasSubstr("Retry-After: 2\r\n"));
 }
 
-TEST(ResponderTest, AnswersCarryTheirCostInFourFieldsAndFreeOnesNone) {
+TEST(ResponderTest, AnswersCarryTheirCostInFourFieldsFreeOnesToo) {
   const Responder responder(false);
   const Cost cost{.core = 3, .premium = 40};
-  EXPECT_EQ(responder.MakeHead(kJsonContentType, &cost).With(kId),
+  EXPECT_EQ(responder.MakeHead(kJsonContentType, cost).With(kId),
             "Content-Type: application/json; charset=utf-8\r\n"
             "iexcloud-messages-used: 3\r\niexcloud-credits-used: 3\r\n"
             "iexcloud-premium-messages-used: 40\r\niexcloud-premium-credits-used: 40\r\n" +
                 kSecurity + kIdLine);
-  EXPECT_EQ(responder.MakeHead(kCsvContentType, nullptr).With(kId),
-            "Content-Type: text/csv; charset=utf-8\r\n" + kSecurity + kIdLine);
+  EXPECT_EQ(responder.MakeHead(kCsvContentType, Cost{}).With(kId),
+            "Content-Type: text/csv; charset=utf-8\r\n"
+            "iexcloud-messages-used: 0\r\niexcloud-credits-used: 0\r\n"
+            "iexcloud-premium-messages-used: 0\r\niexcloud-premium-credits-used: 0\r\n" +
+                kSecurity + kIdLine);
 }
 
 TEST(ResponderTest, AnswersAPreflightWithWhatWireAllows) {
@@ -131,7 +134,7 @@ TEST(ResponderTest, PinsTransportOnlyWhenTold) {
               HasSubstr("\r\nStrict-Transport-Security: max-age=31536000\r\n"));
   EXPECT_THAT(std::string(with.Preflight(kId, "").header_lines),
               HasSubstr("Strict-Transport-Security"));
-  EXPECT_THAT(std::string(with.MakeHead(kJsonContentType, nullptr).With(kId)),
+  EXPECT_THAT(std::string(with.MakeHead(kJsonContentType, Cost{}).With(kId)),
               HasSubstr("Strict-Transport-Security"));
 }
 
