@@ -57,13 +57,7 @@ std::string FolderOf(const std::string& path) {
 }
 
 // What is wrong with who may look at `path`, or ok.
-Status CheckPrivate(const std::string& path, bool folder) {
-  struct stat status;
-  if (::lstat(path.c_str(), &status) != 0) {
-    // A temporary file may have gone since the folder was listed.
-    return errno == ENOENT ? Status() : SystemError("cannot look at", path, errno);
-  }
-  if (S_ISLNK(status.st_mode)) return {};  // what it points to has an owner of its own
+Status CheckPrivate(const std::string& path, const struct stat& status, bool folder) {
   if (status.st_uid != ::geteuid()) {
     return MakeError(
         ErrorCode::kInvalid,
@@ -80,6 +74,16 @@ Status CheckPrivate(const std::string& path, bool folder) {
             path, status.st_mode & 07777, folder ? "0700" : "0600", path));
   }
   return {};
+}
+
+Status CheckPrivateEntry(const std::string& path, bool folder) {
+  struct stat status;
+  if (::lstat(path.c_str(), &status) != 0) {
+    // A temporary file may have gone since the folder was listed.
+    return errno == ENOENT ? Status() : SystemError("cannot look at", path, errno);
+  }
+  if (S_ISLNK(status.st_mode)) return {};  // what it points to has an owner of its own
+  return CheckPrivate(path, status, folder);
 }
 
 }  // namespace
@@ -147,14 +151,15 @@ Result<DataFolder> DataFolder::Open(const std::string& path) {
   if (!S_ISDIR(status.st_mode)) {
     return MakeError(ErrorCode::kInvalid, fmt::format("{} is no folder", path));
   }
-  Status folder = CheckPrivate(path, true);
+  // Also behind a link: it is there that all is written.
+  Status folder = CheckPrivate(path, status, true);
   if (!folder.ok()) return folder.error();
   std::error_code error;
   for (std::filesystem::recursive_directory_iterator entry(path, error), end; entry != end;
        entry.increment(error)) {
     if (error) break;
     std::error_code ignored;
-    Status file = CheckPrivate(entry->path().string(), entry->is_directory(ignored));
+    Status file = CheckPrivateEntry(entry->path().string(), entry->is_directory(ignored));
     if (!file.ok()) return file.error();
   }
   if (error)

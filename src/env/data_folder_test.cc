@@ -53,6 +53,15 @@ TEST_F(DataFolderTest, RefusesALooserModeAndNamesTheCommandThatHelps) {
   EXPECT_THAT(folder.error().public_text, HasSubstr("chmod 0600 " + path_ + "/state.db"));
 }
 
+TEST_F(DataFolderTest, RefusesALooserModeBehindALinkToo) {
+  ASSERT_TRUE(DataFolder::Open(path_).ok());
+  const std::string link = parent_ + "/link";
+  ASSERT_EQ(::symlink(path_.c_str(), link.c_str()), 0);
+  EXPECT_TRUE(DataFolder::Open(link).ok());
+  ASSERT_EQ(::chmod(path_.c_str(), 0755), 0);
+  EXPECT_FALSE(DataFolder::Open(link).ok());
+}
+
 TEST_F(DataFolderTest, RefusesWhatIsNoFolderOrHasNoParent) {
   ASSERT_TRUE(WriteFileAtomically(path_, "x").ok());
   EXPECT_FALSE(DataFolder::Open(path_).ok());
