@@ -125,6 +125,10 @@ class App {
   Status OpenStorage() {
     Result<DataFolder> folder = DataFolder::Open(config_.data_folder);
     if (!folder.ok()) return std::move(folder).error();
+    if (Status locked = folder->Lock(); !locked.ok()) return locked;
+    // One of an earlier start would tell of a server that is gone. Not before the lock: another
+    // server on the folder may have written it.
+    if (!options_.ready_file.empty()) ::unlink(options_.ready_file.c_str());
     if (Status accepted = CheckRestoreAccepted(*folder); !accepted.ok()) return accepted;
     const std::chrono::nanoseconds began = clock_.Monotonic();
     Result<std::unique_ptr<Storage>> storage =
@@ -402,8 +406,6 @@ int Serve(const ServeOptions& options) {
   RaiseDescriptorLimit();
   // Whatever a library makes is for this user alone.
   ::umask(077);
-  // One of an earlier start would tell of a server that is gone.
-  if (!options.ready_file.empty()) ::unlink(options.ready_file.c_str());
   return App(options, std::move(*config)).Run();
 }
 

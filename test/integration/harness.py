@@ -363,10 +363,10 @@ class Server:
             line += ["--demo"]
         return line + self.arguments
 
-    def launch(self):
+    def launch(self, keep_ready_file=False):
         """Starts the process without waiting for it."""
-        with contextlib.suppress(FileNotFoundError):
-            self.ready_file.unlink()
+        if not keep_ready_file:
+            self.ready_file.unlink(missing_ok=True)
         with open(self.log_file, "ab") as log, open(self.out_file, "ab") as out:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=out,
                                             stderr=log, env=clean_environment(self.env),

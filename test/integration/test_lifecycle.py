@@ -272,6 +272,18 @@ class ExitCodesTest(Case):
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertTrue(done.stderr.strip())
 
+    def test_arguments_that_cannot_hold_are_2_and_a_servers_refusal_is_1(self):
+        server = self.start()
+        for arguments, code in ((["dataset", "show", "no-slash"], 2), (["token", "list"], 2),
+                                (["token", "create", "--account", "a", "--kind", "secret",
+                                  "--label", "nameless"], 2),
+                                (["dataset", "show", "core/NONE"], 1),
+                                (["plan", "create", "Not_A_Name"], 1)):
+            done = server.cli(*arguments)
+            self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        done = run("token", "list", env={"LATCHKEY_URL": "https://127.0.0.1:1"})
+        self.assertEqual(done.returncode, 2, done.stderr)
+
     def test_a_taken_port_is_1_and_named(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
