@@ -27,7 +27,6 @@ Error ProblemError(const http::ClientResponse& response) {
   if (response.status == 404) code = ErrorCode::kNotFound;
   if (response.status == 409) code = ErrorCode::kConflict;
   if (response.status == 412) code = ErrorCode::kStale;
-  if (response.status == 400) code = ErrorCode::kInvalid;
   Error error = MakeError(code, fmt::format("the server answered {}", response.status));
   boost::system::error_code parsing;
   const json::value body = json::parse(response.body, parsing);
@@ -88,7 +87,7 @@ Result<Api> Api::Open(const Target& target) {
                                  path, path, path));
   }
   Result<DataFolder> folder = DataFolder::Open(path);
-  if (!folder.ok()) return std::move(folder).error();
+  if (!folder.ok()) return MakeError(ErrorCode::kUnavailable, folder.error().public_text);
   const Result<RunInfo> info = folder->ReadRunInfo();
   if (!info.ok()) return info.error();
   Result<Secret> token = folder->ReadOperatorToken();

@@ -122,16 +122,11 @@ void SetAction(CLI::App& command, Context& context, std::function<int()> action)
 
 int WithApi(const Context& context, const std::function<Result<int>(const Api&)>& use) {
   const Result<Api> api = Api::Open(context.target);
-  if (!api.ok()) {
-    PrintError(api.error());
-    return kFailed;
-  }
-  const Result<int> code = use(*api);
-  if (!code.ok()) {
-    PrintError(code.error());
-    return kFailed;
-  }
-  return *code;
+  const Result<int> code = api.ok() ? use(*api) : Result<int>(api.error());
+  if (code.ok()) return *code;
+  PrintError(code.error());
+  // What was given can't hold, and no server was needed to see it.
+  return code.error().code == ErrorCode::kInvalid ? kUsage : kFailed;
 }
 
 int Run(int argc, const char* const* argv) {

@@ -116,6 +116,13 @@ class FolderTest(Case):
         self.assertIn(str(first.process.pid), second.log())
         self.assertIn(str(first.data), second.log())
         self.assertFalse(second.ready_file.exists())
+        # Started by the same line, it takes nothing from the first either.
+        again = Server(data=first.data)
+        self.addCleanup(again.destroy)
+        again.ready_file = first.ready_file
+        again.launch(keep_ready_file=True)
+        self.assertEqual(again.wait(), 1, again.log())
+        self.assertTrue(first.ready_file.exists())
         self.assertEqual(first.plain.get(
             f"/v1/data/core/STOCKS/AAPL?token={first.publishable}").status, 200)
 
