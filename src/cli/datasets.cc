@@ -120,14 +120,14 @@ Result<int> Import(const Api& api, const ImportFlags& flags, bool as_json) {
     PrintLine(done->body);
     return kDone;
   }
-  const Result<int> shown = PrintObject(done->body,
-                                        {{"dataset", "dataset.name"},
-                                         {"workspace", "dataset.workspace"},
-                                         {"records", "imported"},
-                                         {"lines replaced by later ones", "replaced"},
-                                         {"lines left out", "rejected"},
-                                         {"fields", "dataset.fields"}},
-                                        false);
+  Result<int> shown = PrintObject(done->body,
+                                  {{"dataset", "dataset.name"},
+                                   {"workspace", "dataset.workspace"},
+                                   {"records", "imported"},
+                                   {"lines replaced by later ones", "replaced"},
+                                   {"lines left out", "rejected"},
+                                   {"fields", "dataset.fields"}},
+                                  false);
   if (!shown.ok()) return shown;
   const Result<std::vector<std::string>> rejected = Elements(done->body, "rejected_lines");
   if (!rejected.ok()) return rejected.error();

@@ -101,7 +101,7 @@ Result<int> CreateAccount(const Api& api, const Context& context, const JsonBody
     PrintLine(made->body);
     return kDone;
   }
-  const Result<int> shown = PrintObject(made->body, AccountColumns(), false);
+  Result<int> shown = PrintObject(made->body, AccountColumns(), false);
   if (!shown.ok()) return shown;
   const Result<std::vector<std::string>> tokens = Elements(made->body, "tokens");
   if (!tokens.ok()) return tokens.error();

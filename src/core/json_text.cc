@@ -46,10 +46,12 @@ std::size_t StringLength(std::string_view text) {
     if (c == '"') return IsValidUtf8(text.substr(0, at + 1)) ? at + 1 : 0;
     if (static_cast<unsigned char>(c) < 0x20) return 0;
     if (c != '\\') continue;
-    if (++at >= text.size()) return 0;
+    ++at;
+    if (at >= text.size()) return 0;
     if (text[at] == 'u') {
       for (int i = 0; i < 4; ++i) {
-        if (++at >= text.size() || HexDigit(text[at]) < 0) return 0;
+        ++at;
+        if (at >= text.size() || HexDigit(text[at]) < 0) return 0;
       }
     } else if (std::string_view("\"\\/bfnrt").find(text[at]) == std::string_view::npos) {
       return 0;
