@@ -161,6 +161,11 @@ void Connection::OnDrain() {
   const Entered entered(*this);
   if (closed_) return;
   if (phase_ == Phase::kHandshake || (phase_ == Phase::kLinger && !HasOutput())) return Close();
+  CloseIfIdle();
+}
+
+// While the server drains: nothing runs and nothing is due.
+void Connection::CloseIfIdle() {
   if (phase_ != Phase::kHead || !in_.empty() || HasOutput()) return;
   // A request may have arrived that the loop has not told of yet.
   char byte;
@@ -232,7 +237,11 @@ void Connection::Advance() {
       }
       return;
     }
-    if (!Receive()) return;
+    if (!Receive()) {
+      // An answer that was made before the drain may have gone out only now.
+      if (!closed_ && thread_.draining()) CloseIfIdle();
+      return;
+    }
     ++receives;
   }
 }

@@ -64,6 +64,7 @@ class Connection final : public Exchange {
   bool NoMoreInput() const;
   bool InputOver() const;
   void CheckAnswerable();
+  void CloseIfIdle();
   bool CheckBodyBound(std::uint64_t bytes);
   bool DeliverBody(std::string_view bytes);
   void EndBody();

@@ -736,6 +736,28 @@ TEST_F(ServerTest, DrainsAtStop) {
   EXPECT_TRUE(stopped.get());
 }
 
+// Such a connection was answered with keep-alive, before the drain; it must not be waited for as if
+// it might ask once more.
+TEST_F(ServerTest, DrainsAConnectionWhoseLastAnswerWasStillOnItsWay) {
+  const auto large = std::make_shared<const std::string>(16 << 20, 'x');
+  const std::uint16_t port = Start([&](Exchange& exchange) {
+    Response response;
+    response.shared_body = large;
+    exchange.Answer(std::move(response));
+  });
+  SocketClient idle(port);
+  idle.Send("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
+  idle.ReadAnswer(true);
+  SocketClient slow(port, 4096);
+  slow.Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  ASSERT_TRUE(slow.WaitForBytes());
+  auto stopped = std::async(std::launch::async, [&] { return server_->Stop(kPatience); });
+  EXPECT_TRUE(idle.WaitForEnd());
+  EXPECT_EQ(BodyOf(slow.ReadAnswer()).size(), large->size());
+  EXPECT_TRUE(slow.WaitForEnd());
+  EXPECT_TRUE(stopped.get());
+}
+
 TEST_F(ServerTest, CutsWhatOutlastsThePatience) {
   std::promise<Deferred> kept;
   const std::uint16_t port = Start([&](Exchange& exchange) { kept.set_value(exchange.Defer()); });

@@ -90,6 +90,11 @@ class SocketClient {
     if (closed != nullptr) *closed = ended_;
     return Take(buffer_.size());
   }
+  // Waits until the peer has sent something, and takes none of it.
+  bool WaitForBytes() {
+    char byte;
+    return !buffer_.empty() || ::recv(fd_, &byte, 1, MSG_PEEK) == 1;
+  }
   // Waits for the peer's end; false if bytes come first, or nothing in time.
   bool WaitForEnd() { return buffer_.empty() && !Fill() && ended_; }
 
