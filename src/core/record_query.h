@@ -56,7 +56,8 @@ Result<ParsedRecordQuery> ParseRecordQuery(std::optional<std::string_view> key,
 // What a query can't ask of this dataset: days of one that has no date. kInvalid.
 Status CheckRecordQuery(const RecordQuery& query, const Dataset& dataset);
 
-// A text that is equal exactly for equal queries: the key of prepared answers.
+// A text that is equal exactly for equal queries: what tests compare and show. (Prepared answers
+// are known by what was asked, as received: gateway/answer_cache.h.)
 std::string CanonicalText(const RecordQuery& query);
 
 }  // namespace latchkey::core
