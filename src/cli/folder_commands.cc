@@ -1,9 +1,12 @@
 // latchkey backup, restore, doctor and master-key: a data folder as a whole, with a server on it or
 // without.
+#include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -85,6 +88,14 @@ int BackUp(const Context& context, const ConfigSources& sources, const std::stri
   const Result<http::ClientResponse> done = api->Send(std::move(request));
   if (!done.ok()) {
     PrintError(done.error());
+    return kFailed;
+  }
+  // A server whose disk fails while it sends can only end early.
+  std::error_code unknown;
+  const std::uintmax_t bytes = std::filesystem::file_size(file, unknown);
+  if (unknown || std::to_string(bytes) != done->Header("Latchkey-Content-Bytes")) {
+    std::filesystem::remove(file, unknown);
+    PrintError("the backup did not arrive whole; try again");
     return kFailed;
   }
   PrintLine(fmt::format("{} holds both databases at one cut; the master key is not in it", file));

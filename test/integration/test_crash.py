@@ -4,6 +4,8 @@ is there, nothing is half done, nothing is overwritten, and it is said plainly."
 import contextlib
 import ctypes
 import ctypes.util
+import fcntl
+import http.server
 import json
 import os
 import random
@@ -548,6 +550,39 @@ class BackupTest(CrashCase):
                 done = run("restore", broken, "--data", folder / f"data-{name}")
                 self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
                 self.assertFalse((folder / f"data-{name}" / "state.db").exists())
+
+    def test_a_backup_that_ends_early_is_not_kept(self):
+        # A server whose disk fails while it sends ends the body in good form.
+        class Short(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                self.send_response(200)
+                self.send_header("Latchkey-Content-Bytes", "300000")
+                self.send_header("Content-Length", "5")
+                self.end_headers()
+                self.wfile.write(b"short")
+
+            def log_message(self, *_):
+                pass
+
+        folder = self.folder()
+        folder.chmod(0o700)
+        peer = http.server.HTTPServer(("127.0.0.1", 0), Short)
+        self.addCleanup(peer.server_close)
+        thread = threading.Thread(target=peer.handle_request)
+        thread.start()
+        self.addCleanup(thread.join)
+        url = f"http://127.0.0.1:{peer.server_port}"
+        for name, text in (("lock", ""), ("operator.token", "op_" + "a" * 43),
+                           ("run.json", json.dumps({"pid": 1, "internal_url": url}))):
+            (folder / name).write_text(text)
+            (folder / name).chmod(0o600)
+        file = self.folder() / "early.backup"
+        with open(folder / "lock") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            done = run("backup", file, "--data", folder)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn("whole", done.stderr)
+        self.assertFalse(file.exists())
 
     def test_a_backup_file_that_stands_is_not_overwritten(self):
         server = self.start()
