@@ -37,7 +37,9 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kTurn{1'000};  // of the main thread, which otherwise sleeps
-constexpr int kTurnsPerWatch = 3;     // certificates, old records
+constexpr milliseconds kStopTurn{20};
+constexpr int kTurnsForJobs = 50;  // once nobody waits for their answers
+constexpr int kTurnsPerWatch = 3;  // certificates, old records
 constexpr int kTurnsPerWarning = 12 * 3600;
 
 std::vector<std::string> ReasonNames() {
@@ -344,19 +346,28 @@ class App {
     draining_.store(true, std::memory_order_relaxed);
     log_.Info("stopping: running requests may end");
     std::atomic<bool> done{false};
+    std::atomic<bool> drained{false};
     bool clean = true;
     std::thread stopper([&] {
       clean = server_->Stop(config_.server.drain_timeout);
+      drained.store(true, std::memory_order_release);
       // Jobs that still run answer to nobody; what they change is whole.
       pool_.reset();
       done.store(true, std::memory_order_release);
     });
+    // Where the process ends before its objects do, nothing needs tidying up: what was acknowledged
+    // is on disk, and the next start drops what was half done.
+    int turns_drained = 0;
     while (!done.load(std::memory_order_acquire)) {
-      if (signals_.Wait(milliseconds(20)) != Signal::kStop) continue;
-      log_.Warning("a second signal: ending at once");
+      if (signals_.Wait(kStopTurn) == Signal::kStop) {
+        log_.Warning("a second signal: ending at once");
+        storage_->folder().RemoveRunInfo();
+        ::_exit(1);
+      }
+      if (!drained.load(std::memory_order_acquire) || ++turns_drained < kTurnsForJobs) continue;
+      log_.Warning("a long job, such as an import, did not end in time and was cut");
       storage_->folder().RemoveRunInfo();
-      // Nothing needs tidying up: what was acknowledged is on disk.
-      ::_exit(1);
+      ::_exit(0);
     }
     stopper.join();
     if (!clean) log_.Warning("requests that did not end in time were cut");

@@ -106,6 +106,27 @@ class DrainTest(Case):
         self.assertEqual(server.terminate(), 0)
 
 
+class LongJobTest(Case):
+    def test_an_import_that_outlasts_the_drain_is_cut_and_leaves_nothing(self):
+        file = self.folder() / "long.csv"
+        with open(file, "w") as csv:
+            csv.write("k,v\n")
+            csv.writelines(f"{i * 7919 % 1_500_007},{i}\n" for i in range(1_500_000))
+        server = self.start(config='[server]\ndrain_timeout = "0s"\n')
+        log = server.data / "records.db-wal"
+        process = subprocess.Popen([str(BINARY), "dataset", "import", str(file), "--dataset",
+                                    "core/LONG", "--key", "k", "--data", str(server.data)],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        # All has come and the records are being written.
+        wait_until("the records are being written", lambda: log.stat().st_size > 2_000_000)
+        self.assertEqual(server.terminate(), 0, server.log())
+        self.assertEqual(process.wait(), 1)
+        self.assertIn("a long job", server.log())
+        server.start()
+        self.assertNotIn("LONG", server.cli("dataset", "list").stdout)
+
+
 class FolderTest(Case):
     def test_a_second_server_on_the_folder_is_refused_and_the_first_goes_on(self):
         first = self.start(demo=True)
