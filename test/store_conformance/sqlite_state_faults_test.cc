@@ -63,21 +63,22 @@ class SqliteStateFaultsTest : public testing::Test {
   }
 
   std::string folder_;
+  // Outlives the store: SQLite closes its files through it.
+  test::FaultVfs vfs_{"latchkey-state-faults"};
   std::unique_ptr<SqliteStore> store_;
 };
 
 // ---- A full disk, a broken disk
 
 TEST_F(SqliteStateFaultsTest, AFullDiskChangesNothingAndTheStoreGoesOnWhenThereIsSpace) {
-  test::FaultVfs vfs("fault-full");
-  Open(vfs.name());
+  Open(vfs_.name());
   CreateAccount();
   Do(Create(TestToken(1)));
   std::set<std::int64_t> stored = {1};
   // From every write of a commit on.
   for (std::int64_t writes = 0, number = 2; writes < 12; ++writes, ++number) {
     SCOPED_TRACE(writes);
-    vfs.FillUpAfterWrites(writes);
+    vfs_.FillUpAfterWrites(writes);
     const Result<std::int64_t> done = store_->Commit(Create(TestToken(number)));
     if (done.ok()) {
       stored.insert(number);
@@ -88,7 +89,7 @@ TEST_F(SqliteStateFaultsTest, AFullDiskChangesNothingAndTheStoreGoesOnWhenThereI
     }
     EXPECT_TRUE(store_->GetToken({1}).ok());
     EXPECT_EQ(*store_->CountTokens({1}), stored.size());
-    vfs.Heal();
+    vfs_.Heal();
     Do(Create(TestToken(100 + number)));
     stored.insert(100 + number);
   }
@@ -100,13 +101,12 @@ TEST_F(SqliteStateFaultsTest, AFullDiskChangesNothingAndTheStoreGoesOnWhenThereI
 }
 
 TEST_F(SqliteStateFaultsTest, AnIoErrorLeavesNothingHalfDoneAndNothingAcknowledged) {
-  test::FaultVfs vfs("fault-broken");
-  Open(vfs.name());
+  Open(vfs_.name());
   CreateAccount();
   std::set<std::int64_t> stored;
   for (std::int64_t writes = 0, number = 1; writes < 12; ++writes, ++number) {
     SCOPED_TRACE(writes);
-    vfs.BreakAfterWrites(writes);
+    vfs_.BreakAfterWrites(writes);
     const Result<std::int64_t> done = store_->Commit(Create(TestToken(number)));
     if (done.ok()) {
       stored.insert(number);
@@ -115,7 +115,7 @@ TEST_F(SqliteStateFaultsTest, AnIoErrorLeavesNothingHalfDoneAndNothingAcknowledg
                   done.error().code == ErrorCode::kUnavailable);
       EXPECT_EQ(store_->GetToken({number}).error().code, ErrorCode::kNotFound);
     }
-    vfs.Heal();
+    vfs_.Heal();
     Do(Create(TestToken(100 + number)));
     stored.insert(100 + number);
     EXPECT_EQ(*store_->CountTokens({1}), stored.size());
@@ -126,10 +126,9 @@ TEST_F(SqliteStateFaultsTest, AnIoErrorLeavesNothingHalfDoneAndNothingAcknowledg
 }
 
 TEST_F(SqliteStateFaultsTest, AFlushThatFailsMakesTheOutcomeUnknownForEverybodyInTheBatch) {
-  test::FaultVfs vfs("fault-flush");
-  Open(vfs.name());
+  Open(vfs_.name());
   CreateAccount();
-  vfs.BreakAfterFlushes(0);
+  vfs_.BreakAfterFlushes(0);
   std::vector<std::thread> callers;
   for (std::int64_t number = 1; number <= 4; ++number) {
     callers.emplace_back([&, number] {
@@ -139,39 +138,37 @@ TEST_F(SqliteStateFaultsTest, AFlushThatFailsMakesTheOutcomeUnknownForEverybodyI
     });
   }
   for (std::thread& caller : callers) caller.join();
-  vfs.Heal();
+  vfs_.Heal();
   Do(Create(TestToken(5)));
   EXPECT_EQ(*store_->CountTokens({1}), 1u);
   EXPECT_TRUE(store_->CheckIntegrity().ok());
 }
 
 TEST_F(SqliteStateFaultsTest, ACheckpointThatFailsHarmsNoCommit) {
-  test::FaultVfs vfs("fault-checkpoint");
-  Open(vfs.name());
+  Open(vfs_.name());
   CreateAccount();
   // The log's own flush is the first of a commit; what comes after it belongs to the checkpoint
   // that SQLite adds when the log has grown to a thousand pages.
   int failed = 0;
   for (std::int64_t number = 1; number <= 300; ++number) {
-    vfs.BreakAfterFlushes(1);
-    const std::int64_t before = vfs.flushes();
+    vfs_.BreakAfterFlushes(1);
+    const std::int64_t before = vfs_.flushes();
     Do(Create(TestToken(number)));
-    if (vfs.flushes() > before + 1) ++failed;
+    if (vfs_.flushes() > before + 1) ++failed;
   }
   EXPECT_GT(failed, 0) << "no checkpoint was tried";
-  vfs.Heal();
+  vfs_.Heal();
   Open();
   EXPECT_EQ(*store_->CountTokens({1}), 300u);
   EXPECT_TRUE(store_->CheckIntegrity().ok());
 }
 
 TEST_F(SqliteStateFaultsTest, AFileThatCouldNotBeMadeIsNotThereAndTheNextTryWorks) {
-  test::FaultVfs vfs("fault-create");
   for (std::int64_t writes = 0; writes < 40; ++writes) {
     SCOPED_TRACE(writes);
-    vfs.FillUpAfterWrites(writes);
-    const Result<std::unique_ptr<SqliteStore>> store = TryOpen(vfs.name());
-    vfs.Heal();
+    vfs_.FillUpAfterWrites(writes);
+    const Result<std::unique_ptr<SqliteStore>> store = TryOpen(vfs_.name());
+    vfs_.Heal();
     if (store.ok()) break;
     EXPECT_EQ(store.error().code, ErrorCode::kUnavailable) << store.error().internal_text;
     EXPECT_FALSE(std::filesystem::exists(StateFile()));
