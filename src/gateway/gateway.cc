@@ -183,7 +183,7 @@ class DataHandler final : public http::Handler {
   void Refuse(Exchange& exchange, const Call& call, const Decision& decision,
               const RefusalExtra& extra = {});
 
-  void StartQuery(Exchange& exchange, std::shared_ptr<ColdQuery> cold);
+  void StartQuery(Exchange& exchange, const std::shared_ptr<ColdQuery>& cold);
   void FinishQuery(Exchange& exchange, const std::shared_ptr<ColdQuery>& cold);
   void RefuseQuery(Exchange& exchange, const ColdQuery& cold);
 
@@ -347,10 +347,10 @@ void DataHandler::AnswerRecords(Exchange& exchange, Call& call, const Destinatio
   cold->cache_key = key_;
   cold->deadline = call.started + options_.query_timeout;
   metrics_.CountCache(false);
-  StartQuery(exchange, std::move(cold));
+  StartQuery(exchange, cold);
 }
 
-void DataHandler::StartQuery(Exchange& exchange, std::shared_ptr<ColdQuery> cold) {
+void DataHandler::StartQuery(Exchange& exchange, const std::shared_ptr<ColdQuery>& cold) {
   if (!cold->later) cold->later = exchange.Defer();
   service::Datasets& datasets = dependencies_.datasets;
   const Clock& clock = dependencies_.clock;

@@ -128,6 +128,7 @@ Decision ReadCredential(const http::Request& request, Credential& credential, st
     if (plain_name != "token") {
       if (rest.size() > rest_start) rest.push_back('&');
       // Up to the end of the value, which follows the name unless there is no '='.
+      // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): both are views into the query.
       const char* end = pair.value.data() != nullptr ? pair.value.data() + pair.value.size()
                                                      : pair.name.data() + pair.name.size();
       rest.append(pair.name.data(), end);

@@ -123,7 +123,7 @@ class Call {
     if (tls_ && response.ok()) {
       // All is here; a peer that doesn't say goodbye takes nothing away.
       tls_->next_layer().expires_after(std::chrono::seconds(1));
-      Wait([&](auto done) { tls_->async_shutdown(done); });
+      static_cast<void>(Wait([&](auto done) { tls_->async_shutdown(done); }));
     }
     return response;
   }
@@ -304,7 +304,7 @@ class Call {
     if (error) return BrokeOff(error);
 
     ClientResponse response;
-    response.status = parser.get().result_int();
+    response.status = static_cast<int>(parser.get().result_int());
     for (const auto& field : parser.get()) {
       response.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
     }

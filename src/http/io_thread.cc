@@ -18,8 +18,6 @@
 namespace latchkey::http {
 namespace {
 
-using asio::ip::tcp;
-
 IpAddress ToIpAddress(const sockaddr_storage& address) {
   if (address.ss_family == AF_INET) {
     std::array<std::uint8_t, 4> v4;

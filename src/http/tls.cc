@@ -44,9 +44,7 @@ class TicketKeys {
     {
       const MutexLock lock(mutex_);
       if (!Rotate()) return -1;
-      if (seal) {
-        key = current_;
-      } else if (std::memcmp(name, current_.name.data(), current_.name.size()) == 0) {
+      if (seal || std::memcmp(name, current_.name.data(), current_.name.size()) == 0) {
         key = current_;
       } else if (previous_ &&
                  std::memcmp(name, previous_->name.data(), previous_->name.size()) == 0) {

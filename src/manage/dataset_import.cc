@@ -267,7 +267,7 @@ DatasetImports::~DatasetImports() {
 }
 
 void DatasetImports::Start(http::Exchange& exchange, std::shared_ptr<const Call> call,
-                           AnswerFunction answer) {
+                           const AnswerFunction& answer) {
   const std::string& request_id = call->actor.request_id;
   Result<service::ImportOptions> options = ParseImportOptions(*call);
   if (!options.ok()) return answer(exchange, Refuse(options.error(), request_id));

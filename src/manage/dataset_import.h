@@ -35,8 +35,8 @@ class DatasetImports {
   ~DatasetImports();
 
   // On the exchange's I/O thread.
-  void Start(http::Exchange& exchange, std::shared_ptr<const Call> call, AnswerFunction answer)
-      EXCLUDES(mutex_);
+  void Start(http::Exchange& exchange, std::shared_ptr<const Call> call,
+             const AnswerFunction& answer) EXCLUDES(mutex_);
   // Hands imports to the pool again that it had no room for. On any I/O thread's tick.
   void OnTick() EXCLUDES(mutex_);
 

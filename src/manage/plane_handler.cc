@@ -283,7 +283,7 @@ void PlaneHandler::Begin(http::Exchange& exchange, const PendingRef& pending,
 }
 
 void PlaneHandler::Submit(http::Exchange& exchange, const PendingRef& pending,
-                          std::shared_ptr<Call> call) {
+                          const std::shared_ptr<Call>& call) {
   // The handler outlives its connections, and Post runs only while the connection stands; the job
   // itself must not touch the handler.
   const auto deferred = std::make_shared<http::Deferred>(exchange.Defer());

@@ -78,7 +78,8 @@ class PlaneHandler final : public http::Handler {
   std::optional<Reply> ReadParameters(const http::Request& request, const Pending& pending,
                                       Call& call);
   void Begin(http::Exchange& exchange, const PendingRef& pending, std::shared_ptr<Call> call);
-  void Submit(http::Exchange& exchange, const PendingRef& pending, std::shared_ptr<Call> call);
+  void Submit(http::Exchange& exchange, const PendingRef& pending,
+              const std::shared_ptr<Call>& call);
   void Send(http::Exchange& exchange, const Pending& pending, Reply&& reply);
   std::string_view HeaderLines(const Reply& reply, std::string_view request_id);
   std::string NewRequestId();

@@ -642,7 +642,8 @@ Datasets::~Datasets() = default;
 
 Status Datasets::Load() { return impl_->Load(); }
 
-Result<std::unique_ptr<Import>> Datasets::BeginImport(ImportOptions options, core::Actor actor) {
+Result<std::unique_ptr<Import>> Datasets::BeginImport(const ImportOptions& options,
+                                                      core::Actor actor) {
   return impl_->BeginImport(options, std::move(actor));
 }
 

@@ -90,7 +90,7 @@ class Datasets {
   // Creates the dataset if it is not there; replaces all its records. kInvalid for options that
   // can't hold, kNotFound for a workspace that is no account's.
   // The import must not outlive this.
-  Result<std::unique_ptr<Import>> BeginImport(ImportOptions options, core::Actor actor);
+  Result<std::unique_ptr<Import>> BeginImport(const ImportOptions& options, core::Actor actor);
 
   // kInvalid if the query asks for days of a dataset without a date, kUnavailable if interrupted.
   Result<std::vector<core::Record>> Query(const core::Dataset& dataset,

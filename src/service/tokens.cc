@@ -78,7 +78,8 @@ core::AuditEvent MakeEvent(Timestamp now, core::Actor actor, std::string_view ac
 
 }  // namespace
 
-Result<CreatedToken> Tokens::Create(core::AccountId account_id, NewToken wanted, core::Actor actor,
+Result<CreatedToken> Tokens::Create(core::AccountId account_id, const NewToken& wanted,
+                                    core::Actor actor,
                                     const IdempotencyRecord<CreatedToken>* idempotency) {
   const std::optional<core::Account> account = state_.FindAccount(account_id);
   if (!account) return MakeError(ErrorCode::kNotFound, "There is no such account.");

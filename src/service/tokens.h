@@ -69,7 +69,7 @@ class Tokens {
   Tokens(store::Store& store, State& state, KeyRing& keys, const Clock& clock, Entropy& entropy)
       : store_(store), state_(state), keys_(keys), clock_(clock), entropy_(entropy) {}
 
-  Result<CreatedToken> Create(core::AccountId account, NewToken token, core::Actor actor,
+  Result<CreatedToken> Create(core::AccountId account, const NewToken& token, core::Actor actor,
                               const IdempotencyRecord<CreatedToken>* idempotency = nullptr);
 
   // Oldest first. `search`: of nickname, end user, a label's value, or the shown text.
