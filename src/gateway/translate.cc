@@ -128,9 +128,9 @@ Decision ReadCredential(const http::Request& request, Credential& credential, st
     if (plain_name != "token") {
       if (rest.size() > rest_start) rest.push_back('&');
       // Up to the end of the value, which follows the name unless there is no '='.
-      // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): both are views into the query.
       const char* end = pair.value.data() != nullptr ? pair.value.data() + pair.value.size()
                                                      : pair.name.data() + pair.name.size();
+      // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): name and value are one text.
       rest.append(pair.name.data(), end);
       continue;
     }

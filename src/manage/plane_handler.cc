@@ -268,7 +268,7 @@ void PlaneHandler::Begin(http::Exchange& exchange, const PendingRef& pending,
                                   });
   }
   if (!request.has_body || !TakesJsonBody(call->route)) {
-    return Submit(exchange, pending, std::move(call));
+    return Submit(exchange, pending, call);
   }
   if (!IsJson(request.Field(KnownField::kContentType))) {
     return Send(exchange, *pending,
