@@ -45,10 +45,15 @@ struct DatasetTag {
   static constexpr std::string_view kPrefix = "ds_";
 };
 
+struct UploadJobTag {
+  static constexpr std::string_view kPrefix = "job_";
+};
+
 using AccountId = Id<AccountTag>;
 using PlanId = Id<PlanTag>;
 using TokenId = Id<TokenTag>;
 using DatasetId = Id<DatasetTag>;
+using UploadJobId = Id<UploadJobTag>;
 
 }  // namespace latchkey::core
 
