@@ -14,12 +14,18 @@
 
 namespace latchkey::core {
 
-enum class Action : std::uint8_t { kRead, kWrite, kDelete };
+enum class Action : std::uint8_t {
+  kRead,
+  kWrite,   // records, by a request or an upload
+  kDelete,  // records
+  kDefine,  // the dataset itself: create, change, remove
+};
 
 // What a request wants to reach.
 enum class ResourceKind : std::uint8_t {
   kCatalogue,  // the list of datasets: any token; it shows what the token may read
-  kDataset,    // records of a dataset, existing or not
+  kDataset,    // a dataset, existing or not: its records or its definition
+  kWorkspace,  // what is of a workspace but of no one dataset, as its jobs: secret tokens only
   kAccount,    // the account itself, as the management API changes it: secret tokens only
 };
 
@@ -34,6 +40,8 @@ struct Facts {
   std::string_view workspace;
   bool dataset_exists = false;
   bool dataset_test = false;  // marked `test`; only with dataset_exists
+  // The request makes the dataset if it is not there, so that an absent one is no refusal.
+  bool creates = false;
   IpAddress client_address;
   // Sent by browsers only: Origin, or Sec-Fetch-Site, with any value.
   bool from_browser = false;

@@ -25,6 +25,8 @@ Decision CheckBrowserGuard(const Token& token, const Account& account, const Fac
 Decision CheckDatasetAccess(const Token& token, const Account& account, const Facts& facts) {
   const bool secret = token.kind == TokenKind::kSecret;
   const bool operators = facts.dataset_class != DatasetClass::kWorkspace;
+  // Of the endpoint, whatever the workspace (wire.md §2).
+  if (!secret && facts.action == Action::kDefine) return Refuse(Reason::kSecretTokenRequired);
   if (operators && facts.action != Action::kRead) {
     return Refuse(Reason::kDataRestricted,
                   "Core and premium data is changed by the operator only.");
@@ -56,6 +58,14 @@ Decision CheckDatasetAccess(const Token& token, const Account& account, const Fa
   return Refuse(Reason::kDataRestricted);
 }
 
+Decision CheckWorkspaceAccess(const Token& token, const Account& account, const Facts& facts) {
+  if (token.kind != TokenKind::kSecret) return Refuse(Reason::kSecretTokenRequired);
+  if (facts.workspace != account.workspace) {
+    return Refuse(Reason::kDataRestricted, "A secret token sees its own account's jobs only.");
+  }
+  return Allow();
+}
+
 Decision CheckAccess(const Token& token, const Account& account, const Facts& facts) {
   switch (facts.resource) {
     case ResourceKind::kCatalogue:
@@ -65,24 +75,29 @@ Decision CheckAccess(const Token& token, const Account& account, const Facts& fa
       return Allow();
     case ResourceKind::kDataset:
       return CheckDatasetAccess(token, account, facts);
+    case ResourceKind::kWorkspace:
+      return CheckWorkspaceAccess(token, account, facts);
   }
   return Refuse(Reason::kDataRestricted);
 }
 
 Decision CheckEnvironment(const Token& token, const Facts& facts) {
-  if (facts.resource == ResourceKind::kDataset && facts.dataset_exists && !facts.dataset_test &&
-      token.environment == Environment::kTest) {
-    return Refuse(Reason::kTokenWrongEnvironment);
+  if (facts.resource != ResourceKind::kDataset || token.environment != Environment::kTest) {
+    return Allow();
+  }
+  if (facts.dataset_exists && !facts.dataset_test) return Refuse(Reason::kTokenWrongEnvironment);
+  // The mark `test` is the operator's to give, so what a test token made it could not read.
+  if (!facts.dataset_exists && facts.creates) {
+    return Refuse(Reason::kTokenWrongEnvironment, "A test token makes no datasets.");
   }
   return Allow();
 }
 
 // Last, and reached only where the token may see the catalogue.
-Decision CheckExistence(const Facts& facts) {
-  if (facts.resource == ResourceKind::kDataset && !facts.dataset_exists) {
-    return Refuse(Reason::kNotFound, "There is no such dataset in this workspace.");
-  }
-  return Allow();
+Decision CheckExistence(const Token& token, const Facts& facts) {
+  if (facts.resource != ResourceKind::kDataset || facts.dataset_exists) return Allow();
+  if (facts.creates && token.kind == TokenKind::kSecret) return Allow();
+  return Refuse(Reason::kNotFound, "There is no such dataset in this workspace.");
 }
 
 }  // namespace
@@ -94,7 +109,7 @@ Decision Evaluate(const Token& token, const Account& account, const Facts& facts
   }
   if (Decision refusal = CheckAccess(token, account, facts); !refusal.allowed()) return refusal;
   if (Decision refusal = CheckEnvironment(token, facts); !refusal.allowed()) return refusal;
-  return CheckExistence(facts);
+  return CheckExistence(token, facts);
 }
 
 }  // namespace latchkey::core

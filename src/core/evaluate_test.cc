@@ -100,18 +100,61 @@ TEST(EvaluateTest, CoreAccessCanBeSwitchedOffForPublishableTokensAlone) {
 }
 
 TEST(EvaluateTest, NoTokenChangesTheOperatorsData) {
-  for (Action action : {Action::kWrite, Action::kDelete}) {
+  for (Action action : {Action::kWrite, Action::kDelete, Action::kDefine}) {
+    const Reason publishable =
+        action == Action::kDefine ? Reason::kSecretTokenRequired : Reason::kDataRestricted;
     for (TokenKind kind : {TokenKind::kPublishable, TokenKind::kSecret}) {
       for (Facts facts : {CoreDataset(), PremiumDataset()}) {
         facts.action = action;
-        EXPECT_EQ(ReasonOf(MakeToken(kind), MakeAccount(), facts), Reason::kDataRestricted);
+        EXPECT_EQ(ReasonOf(MakeToken(kind), MakeAccount(), facts),
+                  kind == TokenKind::kSecret ? Reason::kDataRestricted : publishable);
       }
     }
     Facts own = WorkspaceDataset("acme");
     own.action = action;
     EXPECT_EQ(ReasonOf(MakeToken(TokenKind::kSecret), MakeAccount(), own), Reason::kNone);
-    EXPECT_EQ(ReasonOf(MakeToken(TokenKind::kPublishable), MakeAccount(), own),
+    EXPECT_EQ(ReasonOf(MakeToken(TokenKind::kPublishable), MakeAccount(), own), publishable);
+    Facts foreign = WorkspaceDataset("evil");
+    foreign.action = action;
+    EXPECT_EQ(ReasonOf(MakeToken(TokenKind::kSecret), MakeAccount(), foreign),
               Reason::kDataRestricted);
+    EXPECT_EQ(ReasonOf(MakeToken(TokenKind::kPublishable), MakeAccount(), foreign), publishable);
+  }
+}
+
+TEST(EvaluateTest, AnAbsentDatasetIsNoRefusalWhereTheRequestMakesIt) {
+  const Token secret = MakeToken(TokenKind::kSecret);
+  for (Action action : {Action::kWrite, Action::kDefine}) {
+    Facts facts = WorkspaceDataset("acme");
+    facts.action = action;
+    facts.dataset_exists = false;
+    EXPECT_EQ(ReasonOf(secret, MakeAccount(), facts), Reason::kNotFound);
+    facts.creates = true;
+    EXPECT_EQ(ReasonOf(secret, MakeAccount(), facts), Reason::kNone);
+    // What would be made is not marked test.
+    EXPECT_EQ(ReasonOf(MakeToken(TokenKind::kSecret, Environment::kTest), MakeAccount(), facts),
+              Reason::kTokenWrongEnvironment);
+    facts.workspace = "evil";
+    EXPECT_EQ(ReasonOf(secret, MakeAccount(), facts), Reason::kDataRestricted);
+    Facts core = CoreDataset();
+    core.action = action;
+    core.dataset_exists = false;
+    core.creates = true;
+    EXPECT_EQ(ReasonOf(secret, MakeAccount(), core), Reason::kDataRestricted);
+  }
+}
+
+TEST(EvaluateTest, AWorkspacesJobsAreForItsAccountsSecretTokensAlone) {
+  for (const char* workspace : {"acme", "evil", "core", "premium"}) {
+    Facts facts;
+    facts.resource = ResourceKind::kWorkspace;
+    facts.workspace = workspace;
+    EXPECT_EQ(ReasonOf(MakeToken(TokenKind::kSecret), MakeAccount(), facts),
+              facts.workspace == "acme" ? Reason::kNone : Reason::kDataRestricted);
+    EXPECT_EQ(ReasonOf(MakeToken(TokenKind::kSecret, Environment::kTest), MakeAccount(), facts),
+              facts.workspace == "acme" ? Reason::kNone : Reason::kDataRestricted);
+    EXPECT_EQ(ReasonOf(MakeToken(TokenKind::kPublishable), MakeAccount(), facts),
+              Reason::kSecretTokenRequired);
   }
 }
 
@@ -251,32 +294,35 @@ void ForEachSituation(const std::function<void(const Situation&)>& use) {
             for (AccountState state : {AccountState::kActive, AccountState::kSuspended})
               for (bool premium : both)
                 for (bool guard : both)
-                  for (ResourceKind resource :
-                       {ResourceKind::kCatalogue, ResourceKind::kDataset, ResourceKind::kAccount})
-                    for (Action action : {Action::kRead, Action::kWrite, Action::kDelete})
+                  for (ResourceKind resource : {ResourceKind::kCatalogue, ResourceKind::kDataset,
+                                                ResourceKind::kWorkspace, ResourceKind::kAccount})
+                    for (Action action :
+                         {Action::kRead, Action::kWrite, Action::kDelete, Action::kDefine})
                       for (const char* workspace : {"core", "premium", "acme", "evil"})
                         for (bool exists : both)
                           for (bool test : both)
-                            for (bool browser : both) {
-                              Situation s{MakeToken(kind, environment), MakeAccount(), {}};
-                              s.token.enabled = enabled;
-                              s.token.core_data_access = core;
-                              if (expiry != 0) s.token.expires_at = kNow + milliseconds(expiry);
-                              s.account.state = state;
-                              s.account.premium_data = premium;
-                              s.account.browser_guard = guard;
-                              s.facts.resource = resource;
-                              s.facts.action = action;
-                              s.facts.workspace = workspace;
-                              s.facts.dataset_class =
-                                  s.facts.workspace == "core"      ? DatasetClass::kCore
-                                  : s.facts.workspace == "premium" ? DatasetClass::kPremium
-                                                                   : DatasetClass::kWorkspace;
-                              s.facts.dataset_exists = exists;
-                              s.facts.dataset_test = exists && test;
-                              s.facts.from_browser = browser;
-                              use(s);
-                            }
+                            for (bool creates : both)
+                              for (bool browser : both) {
+                                Situation s{MakeToken(kind, environment), MakeAccount(), {}};
+                                s.token.enabled = enabled;
+                                s.token.core_data_access = core;
+                                if (expiry != 0) s.token.expires_at = kNow + milliseconds(expiry);
+                                s.account.state = state;
+                                s.account.premium_data = premium;
+                                s.account.browser_guard = guard;
+                                s.facts.resource = resource;
+                                s.facts.action = action;
+                                s.facts.workspace = workspace;
+                                s.facts.dataset_class =
+                                    s.facts.workspace == "core"      ? DatasetClass::kCore
+                                    : s.facts.workspace == "premium" ? DatasetClass::kPremium
+                                                                     : DatasetClass::kWorkspace;
+                                s.facts.dataset_exists = exists;
+                                s.facts.dataset_test = exists && test;
+                                s.facts.creates = creates;
+                                s.facts.from_browser = browser;
+                                use(s);
+                              }
 }
 
 TEST(EvaluatePropertyTest, AForeignDatasetAndAnAbsentOneAnswerAlike) {

@@ -13,6 +13,7 @@ enum class Reason : std::uint8_t {
   kNone,  // allowed
   kBadRequest,
   kInvalidValues,
+  kTypeRequired,
   kTokenRequired,
   kSignInRequired,
   kSecretTokenRequired,
