@@ -175,7 +175,7 @@ TEST(RecordQueryTest, CanonicalTextsAreEqualExactlyForEqualQueries) {
         for (const auto to : std::vector<std::optional<std::int64_t>>{std::nullopt, 0, 1, 11}) {
           for (const bool newest : {true, false}) {
             for (const std::uint64_t limit : {1, 11, 111}) {
-              queries.push_back({key, subkey, from, to, newest, limit});
+              queries.push_back({key, subkey, from, to, newest, 1, 0, limit, -1});
             }
           }
         }
