@@ -1,4 +1,5 @@
 // latchkey plan … and latchkey account …: the operator's own.
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -23,6 +24,9 @@ const std::vector<Column>& PlanColumns() {
                                               {"pay as you go", "pay_as_you_go"},
                                               {"premium data", "premium_data"},
                                               {"max tokens", "max_tokens"},
+                                              {"max datasets", "max_datasets"},
+                                              {"max storage bytes", "max_storage_bytes"},
+                                              {"max jobs", "max_jobs"},
                                               {"id", "id"}};
   return columns;
 }
@@ -41,8 +45,20 @@ struct PlanFlags {
   std::optional<std::uint64_t> monthly_core_credits;
   std::optional<bool> pay_as_you_go;
   std::optional<bool> premium_data;
-  std::optional<std::uint32_t> max_tokens;
-  bool no_max_tokens = false;
+  // "max-tokens" and so on: what an account may have, and whether the limit goes.
+  struct Limit {
+    const char* flag;
+    const char* member;
+    const char* what;
+    std::optional<std::uint64_t> most = std::nullopt;
+    bool none = false;
+  };
+  std::array<Limit, 4> limits = {{
+      {"max-tokens", "max_tokens", "tokens"},
+      {"max-datasets", "max_datasets", "datasets in its workspace"},
+      {"max-storage-bytes", "max_storage_bytes", "bytes of records in its workspace"},
+      {"max-jobs", "max_jobs", "uploads at once"},
+  }};
 
   void AddTo(CLI::App& command) {
     command.add_option("name", name, "The plan's name: 2 to 63 of a-z, 0-9 and dash.")
@@ -57,10 +73,15 @@ struct PlanFlags {
         ->type_name("BOOL");
     command.add_option("--premium-data", premium_data, "May read premium data: true or false.")
         ->type_name("BOOL");
-    CLI::Option* most =
-        command.add_option("--max-tokens", max_tokens, "Tokens an account may have.");
-    most->type_name("N");
-    command.add_flag("--no-max-tokens", no_max_tokens, "Any number of tokens.")->excludes(most);
+    for (Limit& limit : limits) {
+      const std::string what = limit.what;
+      CLI::Option* most = command.add_option(std::string("--") + limit.flag, limit.most,
+                                             "At most so many " + what + ".");
+      most->type_name("N");
+      command
+          .add_flag(std::string("--no-") + limit.flag, limit.none, "Any number of " + what + ".")
+          ->excludes(most);
+    }
   }
 
   void AddTo(JsonBody& body) const {
@@ -68,8 +89,10 @@ struct PlanFlags {
     if (monthly_core_credits) body.Number("monthly_core_credits", *monthly_core_credits);
     if (pay_as_you_go) body.Flag("pay_as_you_go", *pay_as_you_go);
     if (premium_data) body.Flag("premium_data", *premium_data);
-    if (max_tokens) body.Number("max_tokens", *max_tokens);
-    if (no_max_tokens) body.Null("max_tokens");
+    for (const Limit& limit : limits) {
+      if (limit.most) body.Number(limit.member, *limit.most);
+      if (limit.none) body.Null(limit.member);
+    }
   }
 };
 
@@ -164,7 +187,8 @@ void AddPlans(CLI::App& root, Context& context) {
     CLI::App* command =
         AddCommand(*plan, "update", "Change a plan; in force at once for all its accounts.",
                    "latchkey plan update free --monthly-core-credits 200000\n"
-                   "latchkey plan update free --premium-data false --no-max-tokens");
+                   "latchkey plan update free --premium-data false --no-max-tokens\n"
+                   "latchkey plan update free --max-datasets 5 --max-storage-bytes 1000000000");
     AddClientOptions(*command, context);
     auto flags = std::make_shared<PlanFlags>();
     flags->AddTo(*command);

@@ -17,10 +17,14 @@ struct Plan {
   PlanId id;
   std::string name;  // 2 to 63 of a-z, 0-9, dash; unique: how commands and configuration name it
   std::string title;
-  std::uint64_t monthly_core_credits = 0;   // the quota
-  bool pay_as_you_go = false;               // may go past the quota
-  bool premium_data = false;                // the premium subscription
-  std::optional<std::uint32_t> max_tokens;  // per account; absent: no maximum
+  std::uint64_t monthly_core_credits = 0;  // the quota
+  bool pay_as_you_go = false;              // may go past the quota
+  bool premium_data = false;               // the premium subscription
+  // Per account; absent: no maximum.
+  std::optional<std::uint32_t> max_tokens;
+  std::optional<std::uint32_t> max_datasets;       // in the account's own workspace
+  std::optional<std::uint64_t> max_storage_bytes;  // of all records in it (storage.md says how)
+  std::optional<std::uint32_t> max_jobs;           // uploads that have not ended
   Timestamp created_at{};
   std::int64_t version = 1;
 };

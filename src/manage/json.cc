@@ -30,6 +30,11 @@ json::value TimeOrNull(const std::optional<Timestamp>& time) {
   return time ? json::value(Text(FormatRfc3339(*time))) : json::value(nullptr);
 }
 
+template <typename Number>
+json::value NumberOrNull(const std::optional<Number>& number) {
+  return number ? json::value(*number) : json::value(nullptr);
+}
+
 json::object AccountObject(const core::Account& account, std::string_view plan_name) {
   return {
       {"id", account.id.ToString()},  {"workspace", Text(account.workspace)},
@@ -174,13 +179,14 @@ class MemberReader {
   }
 
   // null: none.
-  std::optional<std::optional<std::uint32_t>> UintOrNull(std::string_view name, std::uint32_t max) {
+  template <typename Uint>
+  std::optional<std::optional<Uint>> UintOrNull(std::string_view name, Uint max) {
     const std::optional<json::value> value = Take(name);
     if (!value) return std::nullopt;
-    if (value->is_null()) return std::optional<std::uint32_t>();
+    if (value->is_null()) return std::optional<Uint>();
     const std::optional<std::uint64_t> number = Number(name, *value, max, true);
     if (!number) return std::nullopt;
-    return std::optional<std::uint32_t>(static_cast<std::uint32_t>(*number));
+    return std::optional<Uint>(static_cast<Uint>(*number));
   }
 
   std::optional<std::optional<Timestamp>> TimeOrNull(std::string_view name) {
@@ -339,7 +345,11 @@ void ReadPlanSettings(MemberReader& reader, service::PlanSettings& settings) {
   settings.monthly_core_credits = reader.Uint("monthly_core_credits", service::kMaxMonthlyCredits);
   settings.pay_as_you_go = reader.Bool("pay_as_you_go");
   settings.premium_data = reader.Bool("premium_data");
-  settings.max_tokens = reader.UintOrNull("max_tokens", INT32_MAX);
+  settings.max_tokens = reader.UintOrNull<std::uint32_t>("max_tokens", INT32_MAX);
+  settings.max_datasets = reader.UintOrNull<std::uint32_t>("max_datasets", INT32_MAX);
+  settings.max_storage_bytes =
+      reader.UintOrNull<std::uint64_t>("max_storage_bytes", service::kMaxStorageBytes);
+  settings.max_jobs = reader.UintOrNull<std::uint32_t>("max_jobs", INT32_MAX);
 }
 
 }  // namespace
@@ -377,7 +387,10 @@ std::string PlanJson(const core::Plan& plan) {
       {"monthly_core_credits", plan.monthly_core_credits},
       {"pay_as_you_go", plan.pay_as_you_go},
       {"premium_data", plan.premium_data},
-      {"max_tokens", plan.max_tokens ? json::value(*plan.max_tokens) : json::value(nullptr)},
+      {"max_tokens", NumberOrNull(plan.max_tokens)},
+      {"max_datasets", NumberOrNull(plan.max_datasets)},
+      {"max_storage_bytes", NumberOrNull(plan.max_storage_bytes)},
+      {"max_jobs", NumberOrNull(plan.max_jobs)},
       {"created_at", FormatRfc3339(plan.created_at)},
   });
 }

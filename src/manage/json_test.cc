@@ -64,7 +64,8 @@ TEST(JsonTest, WritesPlansAccountsDatasetsAndReports) {
   EXPECT_EQ(PlanJson(plan),
             R"({"id":"plan_00000000001","name":"free","title":"Free \"as\" in",)"
             R"("monthly_core_credits":5000000000,"pay_as_you_go":false,"premium_data":false,)"
-            R"("max_tokens":null,"created_at":"1970-01-01T00:00:00Z"})");
+            R"("max_tokens":null,"max_datasets":null,"max_storage_bytes":null,"max_jobs":null,)"
+            R"("created_at":"1970-01-01T00:00:00Z"})");
   core::Account account;
   account.id = core::AccountId{2};
   account.workspace = "acme";
@@ -241,6 +242,15 @@ TEST(ParsePlanTest, ReadsAndRefuses) {
   EXPECT_EQ(plan->name, "pro");
   EXPECT_EQ(plan->settings.monthly_core_credits, service::kMaxMonthlyCredits);
   EXPECT_EQ(plan->settings.max_tokens, std::optional<std::uint32_t>(10));
+  const auto limits =
+      ParsePlanPatch(R"({"max_datasets":0,"max_storage_bytes":9007199254740991,"max_jobs":null})");
+  ASSERT_TRUE(limits.ok());
+  EXPECT_FALSE(limits->max_tokens);
+  EXPECT_EQ(limits->max_datasets, std::optional(std::optional<std::uint32_t>(0)));
+  EXPECT_EQ(limits->max_storage_bytes,
+            std::optional(std::optional<std::uint64_t>(9'007'199'254'740'991)));
+  ASSERT_TRUE(limits->max_jobs.has_value());
+  EXPECT_FALSE(limits->max_jobs->has_value());
   const auto cleared = ParsePlanPatch(R"({"max_tokens":null})");
   ASSERT_TRUE(cleared.ok());
   ASSERT_TRUE(cleared->max_tokens.has_value());
@@ -248,7 +258,8 @@ TEST(ParsePlanTest, ReadsAndRefuses) {
   for (const char* body :
        {R"({"name":"x"})", R"({"monthly_core_credits":-1})", R"({"monthly_core_credits":1.5})",
         R"({"monthly_core_credits":9007199254740992})", R"({"max_tokens":4294967296})",
-        R"({"pay_as_you_go":null})", R"({"created_at":"x"})"}) {
+        R"({"max_storage_bytes":9007199254740992})", R"({"pay_as_you_go":null})",
+        R"({"created_at":"x"})"}) {
     EXPECT_FALSE(ParsePlanPatch(body).ok()) << body;
   }
   EXPECT_FALSE(ParsePlanCreation(R"({"title":"no name"})").ok());

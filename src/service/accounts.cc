@@ -82,6 +82,9 @@ void ApplySettings(core::Plan& plan, const PlanSettings& settings) {
   if (settings.pay_as_you_go) plan.pay_as_you_go = *settings.pay_as_you_go;
   if (settings.premium_data) plan.premium_data = *settings.premium_data;
   if (settings.max_tokens) plan.max_tokens = *settings.max_tokens;
+  if (settings.max_datasets) plan.max_datasets = *settings.max_datasets;
+  if (settings.max_storage_bytes) plan.max_storage_bytes = *settings.max_storage_bytes;
+  if (settings.max_jobs) plan.max_jobs = *settings.max_jobs;
 }
 
 Status CheckPlan(const core::Plan& plan) {
@@ -91,6 +94,9 @@ Status CheckPlan(const core::Plan& plan) {
   if (plan.monthly_core_credits > kMaxMonthlyCredits) {
     errors.push_back(
         {"monthly_core_credits", fmt::format("It is more than {}.", kMaxMonthlyCredits)});
+  }
+  if (plan.max_storage_bytes.value_or(0) > kMaxStorageBytes) {
+    errors.push_back({"max_storage_bytes", fmt::format("It is more than {}.", kMaxStorageBytes)});
   }
   return Invalid(std::move(errors));
 }

@@ -24,6 +24,7 @@ namespace latchkey::service {
 
 // Whole numbers up to here are exact in every JSON reader.
 inline constexpr std::uint64_t kMaxMonthlyCredits = 9'007'199'254'740'991;
+inline constexpr std::uint64_t kMaxStorageBytes = kMaxMonthlyCredits;
 
 // Absent: the default, or as it stands.
 struct PlanSettings {
@@ -31,7 +32,11 @@ struct PlanSettings {
   std::optional<std::uint64_t> monthly_core_credits;
   std::optional<bool> pay_as_you_go;
   std::optional<bool> premium_data;
-  std::optional<std::optional<std::uint32_t>> max_tokens;  // null: no maximum
+  // null: no maximum
+  std::optional<std::optional<std::uint32_t>> max_tokens;
+  std::optional<std::optional<std::uint32_t>> max_datasets;
+  std::optional<std::optional<std::uint64_t>> max_storage_bytes;  // up to kMaxStorageBytes
+  std::optional<std::optional<std::uint32_t>> max_jobs;
 };
 
 struct NewPlan {

@@ -1,6 +1,7 @@
 #include "service/audit_fields.h"
 
 #include <cassert>
+#include <concepts>
 #include <optional>
 #include <string_view>
 
@@ -16,6 +17,11 @@ std::string Json(std::string_view text) {
 }
 std::string Json(bool value) { return value ? "true" : "false"; }
 std::string Json(std::uint64_t value) { return std::to_string(value); }
+template <typename Number>
+  requires std::unsigned_integral<Number>
+std::string Json(const std::optional<Number>& value) {
+  return value ? Json(std::uint64_t{*value}) : "null";
+}
 std::string Json(std::optional<Timestamp> time) {
   return time ? Json(std::string_view(FormatRfc3339(*time))) : "null";
 }
@@ -38,7 +44,10 @@ AuditFields FieldsOf(const core::Plan& plan) {
           {"monthly_core_credits", Json(plan.monthly_core_credits)},
           {"pay_as_you_go", Json(plan.pay_as_you_go)},
           {"premium_data", Json(plan.premium_data)},
-          {"max_tokens", plan.max_tokens ? Json(std::uint64_t{*plan.max_tokens}) : "null"}};
+          {"max_tokens", Json(plan.max_tokens)},
+          {"max_datasets", Json(plan.max_datasets)},
+          {"max_storage_bytes", Json(plan.max_storage_bytes)},
+          {"max_jobs", Json(plan.max_jobs)}};
 }
 
 AuditFields FieldsOf(const core::Account& account) {

@@ -13,9 +13,11 @@ TEST(AuditFieldsTest, WritesCompactJsonOfAllThatPeopleSet) {
   plan.title = "say \"hi\"";
   plan.monthly_core_credits = 5;
   plan.max_tokens = 3;
+  plan.max_storage_bytes = 4096;
   EXPECT_EQ(AuditJson(FieldsOf(plan)),
             R"({"name":"basic","title":"say \"hi\"","monthly_core_credits":5,)"
-            R"("pay_as_you_go":false,"premium_data":false,"max_tokens":3})");
+            R"("pay_as_you_go":false,"premium_data":false,"max_tokens":3,)"
+            R"("max_datasets":null,"max_storage_bytes":4096,"max_jobs":null})");
   core::TokenRecord record;
   record.profile.labels = {{"a", "1"}, {"b", ""}};
   record.profile.end_user = "u";

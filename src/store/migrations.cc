@@ -120,7 +120,14 @@ CREATE TABLE removed_digests (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array kStateMigrations = {Migration{1, "the beginning", kBeginning}};
+constexpr const char* kPlanLimits = R"sql(
+ALTER TABLE plans ADD COLUMN max_datasets INTEGER;
+ALTER TABLE plans ADD COLUMN max_storage_bytes INTEGER;
+ALTER TABLE plans ADD COLUMN max_jobs INTEGER;
+)sql";
+
+constexpr std::array kStateMigrations = {Migration{1, "the beginning", kBeginning},
+                                         Migration{2, "limits of plans", kPlanLimits}};
 
 }  // namespace
 

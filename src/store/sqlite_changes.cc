@@ -53,19 +53,22 @@ Status ExplainNoChange(SqliteDatabase& database, const char* select_by_id, std::
 
 constexpr const char* kInsertPlan =
     "INSERT INTO plans (id, name, title, monthly_core_credits, pay_as_you_go, premium_data, "
-    "max_tokens, created_at, version) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    "max_tokens, max_datasets, max_storage_bytes, max_jobs, created_at, version) "
+    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 // In each UPDATE the last parameter is the expected version, and what is fixed at creation is left
 // out.
 constexpr const char* kUpdatePlan =
     "UPDATE plans SET name = ?2, title = ?3, monthly_core_credits = ?4, pay_as_you_go = ?5, "
-    "premium_data = ?6, max_tokens = ?7, version = ?9 + 1 WHERE id = ?1 AND version = ?9";
+    "premium_data = ?6, max_tokens = ?7, max_datasets = ?8, max_storage_bytes = ?9, max_jobs = "
+    "?10, "
+    "version = ?12 + 1 WHERE id = ?1 AND version = ?12";
 
 Status Apply(SqliteDatabase& database, const PutPlan& change, Progress& progress) {
   Result<SqliteStatement> statement =
       database.Prepare(change.expected_version ? kUpdatePlan : kInsertPlan);
   if (!statement.ok()) return statement.error();
   BindPlan(*statement, change.plan);
-  statement->Bind(9, change.expected_version.value_or(1));
+  statement->Bind(12, change.expected_version.value_or(1));
   if (Status status = statement->Run(); !status.ok()) {
     return Explain(status.error(), "There is a plan of this name already.", "");
   }
@@ -231,7 +234,26 @@ constexpr const char* kUpdateDataset =
     "date_field = ?10, weight = ?11, test = ?12, generation = ?13, records = ?14, "
     "updated_at = ?16, version = ?17 + 1 WHERE id = ?1 AND version = ?17";
 
+// Counts no further than it must.
+Status CheckMaxDatasets(SqliteDatabase& database, core::AccountId owner,
+                        std::uint32_t max_datasets) {
+  Result<SqliteStatement> count =
+      database.Prepare("SELECT count(*) FROM (SELECT 1 FROM datasets WHERE owner = ?1 LIMIT ?2)");
+  if (!count.ok()) return count.error();
+  const Result<bool> row = count->Bind(1, owner.value).Bind(2, std::int64_t{max_datasets}).Step();
+  if (!row.ok()) return row.error();
+  if (count->Integer(0) < max_datasets) return {};
+  return MakeError(ErrorCode::kLimit,
+                   fmt::format("The account's plan allows {} datasets, and it has them. Remove "
+                               "one, or take a larger plan.",
+                               max_datasets));
+}
+
 Status Apply(SqliteDatabase& database, const PutDataset& change, Progress& progress) {
+  if (!change.expected_version && change.max_datasets && change.dataset.owner) {
+    Status status = CheckMaxDatasets(database, change.dataset.owner, *change.max_datasets);
+    if (!status.ok()) return status;
+  }
   Result<SqliteStatement> statement =
       database.Prepare(change.expected_version ? kUpdateDataset : kInsertDataset);
   if (!statement.ok()) return statement.error();

@@ -31,6 +31,22 @@ void BindTime(SqliteStatement& statement, int parameter, Timestamp time) {
   statement.Bind(parameter, ToUnixMillis(time));
 }
 
+// NULL: none.
+template <typename Number>
+std::optional<Number> ReadOptional(const SqliteStatement& row, int column) {
+  if (row.IsNull(column)) return std::nullopt;
+  return static_cast<Number>(row.Integer(column));
+}
+
+template <typename Number>
+void BindOptional(SqliteStatement& statement, int parameter, const std::optional<Number>& number) {
+  if (number) {
+    statement.Bind(parameter, static_cast<std::int64_t>(*number));
+  } else {
+    statement.BindNull(parameter);
+  }
+}
+
 // [["project","site"],["app","ios"]]: an array, since order counts.
 std::string WriteLabels(const std::vector<core::Label>& labels) {
   std::string json = "[";
@@ -128,9 +144,12 @@ Result<core::Plan> ReadPlan(const SqliteStatement& row) {
   plan.monthly_core_credits = static_cast<std::uint64_t>(row.Integer(3));
   plan.pay_as_you_go = row.Integer(4) != 0;
   plan.premium_data = row.Integer(5) != 0;
-  if (!row.IsNull(6)) plan.max_tokens = static_cast<std::uint32_t>(row.Integer(6));
-  plan.created_at = FromUnixMillis(row.Integer(7));
-  plan.version = row.Integer(8);
+  plan.max_tokens = ReadOptional<std::uint32_t>(row, 6);
+  plan.max_datasets = ReadOptional<std::uint32_t>(row, 7);
+  plan.max_storage_bytes = ReadOptional<std::uint64_t>(row, 8);
+  plan.max_jobs = ReadOptional<std::uint32_t>(row, 9);
+  plan.created_at = FromUnixMillis(row.Integer(10));
+  plan.version = row.Integer(11);
   return plan;
 }
 
@@ -141,13 +160,12 @@ void BindPlan(SqliteStatement& statement, const core::Plan& plan) {
       .Bind(4, static_cast<std::int64_t>(plan.monthly_core_credits))
       .Bind(5, std::int64_t{plan.pay_as_you_go})
       .Bind(6, std::int64_t{plan.premium_data});
-  if (plan.max_tokens) {
-    statement.Bind(7, std::int64_t{*plan.max_tokens});
-  } else {
-    statement.BindNull(7);
-  }
-  BindTime(statement, 8, plan.created_at);
-  statement.Bind(9, plan.version);
+  BindOptional(statement, 7, plan.max_tokens);
+  BindOptional(statement, 8, plan.max_datasets);
+  BindOptional(statement, 9, plan.max_storage_bytes);
+  BindOptional(statement, 10, plan.max_jobs);
+  BindTime(statement, 11, plan.created_at);
+  statement.Bind(12, plan.version);
 }
 
 Result<core::Account> ReadAccount(const SqliteStatement& row) {

@@ -17,8 +17,8 @@
 namespace latchkey::store {
 
 inline constexpr std::string_view kPlanColumns =
-    "id, name, title, monthly_core_credits, pay_as_you_go, premium_data, max_tokens, created_at, "
-    "version";
+    "id, name, title, monthly_core_credits, pay_as_you_go, premium_data, max_tokens, max_datasets, "
+    "max_storage_bytes, max_jobs, created_at, version";
 inline constexpr std::string_view kAccountColumns =
     "id, plan, state, browser_guard, workspace, title, created_at, version";
 // What a decision needs; the start reads these alone.

@@ -52,6 +52,8 @@ struct RemoveToken {
 struct PutDataset {
   core::Dataset dataset;
   std::optional<std::int64_t> expected_version;
+  // Creation only: kLimit if the owner would have more datasets than this.
+  std::optional<std::uint32_t> max_datasets = std::nullopt;
 };
 struct RemoveDataset {
   core::DatasetId dataset;

@@ -24,7 +24,12 @@ core::Plan TestPlan(std::int64_t number) {
   plan.monthly_core_credits = std::numeric_limits<std::uint64_t>::max() - 5;
   plan.pay_as_you_go = true;
   plan.premium_data = number % 2 == 0;
-  if (number % 2 == 0) plan.max_tokens = std::numeric_limits<std::uint32_t>::max();
+  if (number % 2 == 0) {
+    plan.max_tokens = std::numeric_limits<std::uint32_t>::max();
+    plan.max_datasets = 7;
+    plan.max_storage_bytes = std::numeric_limits<std::uint64_t>::max();
+    plan.max_jobs = 0;
+  }
   plan.created_at = kTestTime + std::chrono::milliseconds(number);
   return plan;
 }
@@ -187,6 +192,9 @@ void ExpectSame(const core::Plan& a, const core::Plan& b) {
   EXPECT_EQ(a.pay_as_you_go, b.pay_as_you_go);
   EXPECT_EQ(a.premium_data, b.premium_data);
   EXPECT_EQ(a.max_tokens, b.max_tokens);
+  EXPECT_EQ(a.max_datasets, b.max_datasets);
+  EXPECT_EQ(a.max_storage_bytes, b.max_storage_bytes);
+  EXPECT_EQ(a.max_jobs, b.max_jobs);
   EXPECT_EQ(a.created_at, b.created_at);
   EXPECT_EQ(a.version, b.version);
 }
@@ -440,6 +448,29 @@ TEST_P(StateStoreConformanceTest, ADatasetThatWasRemovedMayComeBack) {
   Do(Change(RemoveDataset{{1}, 1}));
   EXPECT_EQ(CodeOf(store_->GetDataset({1})), ErrorCode::kNotFound);
   Do(Create(TestDataset(1)));
+}
+
+TEST_P(StateStoreConformanceTest, AnOwnerHasNoMoreDatasetsThanMaxDatasets) {
+  CreateAccount();
+  const auto create = [this](std::int64_t number, std::optional<std::uint32_t> max_datasets) {
+    core::Dataset dataset = TestDataset(number);
+    dataset.owner.value = 1;
+    dataset.dataset_class = core::DatasetClass::kWorkspace;
+    dataset.workspace = TestAccount(1).workspace;
+    return store_->Commit(Change(PutDataset{dataset, std::nullopt, max_datasets}));
+  };
+  EXPECT_EQ(CodeOf(create(1, 0)), ErrorCode::kLimit);
+  EXPECT_TRUE(create(1, 2).ok());
+  // Those of nobody don't count.
+  Do(Create(TestDataset(7)));
+  EXPECT_TRUE(create(2, 2).ok());
+  EXPECT_EQ(CodeOf(create(3, 2)), ErrorCode::kLimit);
+  EXPECT_EQ(CodeOf(store_->GetDataset({3})), ErrorCode::kNotFound);
+  EXPECT_TRUE(create(3, std::nullopt).ok());
+  // A change is no creation.
+  core::Dataset dataset = *store_->GetDataset({1});
+  dataset.title = "Changed";
+  EXPECT_TRUE(store_->Commit(Change(PutDataset{dataset, 1, 1})).ok());
 }
 
 TEST_P(StateStoreConformanceTest, AMutationIsDoneWholeOrNotAtAll) {
