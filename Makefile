@@ -23,8 +23,17 @@ test: build unit integration
 unit:
 	ctest --test-dir build --output-on-failure --no-tests=error -j $(JOBS)
 
-integration:
+integration: clients
 	LATCHKEY_BIN=$${LATCHKEY_BIN:-$(BINARY)} python3 -m unittest discover -s test/integration -t test/integration
+
+# The published clients that the black-box tests drive, as their lock file names them.
+.PHONY: clients
+clients: test/clients/node_modules/.package-lock.json
+
+test/clients/node_modules/.package-lock.json: test/clients/package.json test/clients/package-lock.json
+	@tools/bootstrap
+	npm ci --prefix test/clients --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 check: bootstrap-check test format-check tidy asan tsan fuzz
 
