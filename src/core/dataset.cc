@@ -1,7 +1,9 @@
 #include "core/dataset.h"
 
+#include <algorithm>
 #include <array>
 #include <set>
+#include <unordered_map>
 
 #include "base/encoding.h"
 
@@ -11,7 +13,6 @@ namespace {
 constexpr std::array<std::string_view, 8> kFieldTypeNames = {
     "date", "number", "integer", "string", "object", "array", "boolean", "any"};
 constexpr std::uint32_t kMaxWeight = 1'000'000;
-constexpr std::size_t kMaxTitleBytes = 256;
 
 Error Invalid(std::string field, std::string detail) {
   Error error = MakeError(ErrorCode::kInvalid, field + ": " + detail);
@@ -46,6 +47,10 @@ Status CheckFields(const std::vector<Field>& fields) {
     }
   }
   return {};
+}
+
+bool Widens(FieldType from, FieldType to) {
+  return to == FieldType::kAny || (from == FieldType::kInteger && to == FieldType::kNumber);
 }
 
 }  // namespace
@@ -109,8 +114,11 @@ Status CheckDataset(const Dataset& dataset) {
                      dataset.workspace == kPremiumWorkspace)) {
     return Invalid("workspace", "a workspace's dataset belongs to an account");
   }
-  if (dataset.title.size() > kMaxTitleBytes || !IsValidUtf8(dataset.title)) {
+  if (dataset.title.size() > kMaxDatasetTitleBytes || !IsValidUtf8(dataset.title)) {
     return Invalid("title", "a title has at most 256 bytes of UTF-8");
+  }
+  if (dataset.source.size() > kMaxDatasetSourceBytes || !IsValidUtf8(dataset.source)) {
+    return Invalid("source", "a source has at most 256 bytes of UTF-8");
   }
   if (Status status = CheckFields(dataset.fields); !status.ok()) return status;
   const auto absent = [&dataset](const std::string& name) {
@@ -146,6 +154,48 @@ Status CheckDataset(const Dataset& dataset) {
   }
   if (dataset.weight > kMaxWeight) return Invalid("weight", "a weight is 0 to 1000000 credits");
   return {};
+}
+
+Status CheckDatasetChange(const Dataset& before, const Dataset& after) {
+  for (std::size_t i = 0; i < before.fields.size(); ++i) {
+    const Field& old = before.fields[i];
+    const int now = after.FieldIndex(old.name);
+    if (now < 0) return Invalid(old.name, "a field can't be removed or renamed");
+    if (now != static_cast<int>(i)) {
+      return Invalid(old.name, "fields keep their order; new ones stand after them");
+    }
+    const Field& changed = after.fields[i];
+    if (changed.type != old.type && !Widens(old.type, changed.type)) {
+      return Invalid(old.name, "a " + std::string(ToString(old.type)) + " field can't become " +
+                                   std::string(ToString(changed.type)) +
+                                   "; a type may only widen (integer to number, all to any)");
+    }
+    if (changed.required && !old.required) {
+      return Invalid(old.name, "a field can't become required: records may lack it");
+    }
+  }
+  for (std::size_t i = before.fields.size(); i < after.fields.size(); ++i) {
+    if (after.fields[i].required) {
+      return Invalid(after.fields[i].name, "a new field can't be required: the records lack it");
+    }
+  }
+  constexpr const char* kIndexStays = "the index fields of a dataset stay as they are";
+  if (after.key_field != before.key_field) return Invalid("key", kIndexStays);
+  if (after.subkey_field != before.subkey_field) return Invalid("subkey", kIndexStays);
+  if (after.date_field != before.date_field) return Invalid("date", kIndexStays);
+  return {};
+}
+
+std::vector<Field> InStandingOrder(std::span<const Field> before, std::vector<Field> asked) {
+  std::unordered_map<std::string_view, std::size_t> place;
+  for (std::size_t i = 0; i < before.size(); ++i) place.emplace(before[i].name, i);
+  const auto place_of = [&](const Field& field) {
+    const auto found = place.find(field.name);
+    return found == place.end() ? before.size() : found->second;
+  };
+  std::stable_sort(asked.begin(), asked.end(),
+                   [&](const Field& a, const Field& b) { return place_of(a) < place_of(b); });
+  return asked;
 }
 
 }  // namespace latchkey::core

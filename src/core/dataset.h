@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,10 @@ inline constexpr std::string_view kPremiumWorkspace = "premium";
 inline constexpr std::size_t kMaxFields = 512;
 inline constexpr std::size_t kMaxFieldNameBytes = 128;
 inline constexpr std::size_t kMaxDatasetNameBytes = 128;
+inline constexpr std::size_t kMaxDatasetTitleBytes = 256;
+inline constexpr std::size_t kMaxDatasetSourceBytes = 256;
+// Of a definition's JSON as it is sent: what a request that makes or changes one may hold.
+inline constexpr std::size_t kMaxDefinitionBytes = 256 * 1024;
 inline constexpr std::size_t kMaxRecordBytes = 64 * 1024;
 inline constexpr std::size_t kMaxIndexedValueBytes = 1500;
 
@@ -51,6 +56,7 @@ struct Dataset {
   std::string workspace;  // "core", "premium" or the account's
   std::string name;       // as created, e.g. "STOCKS"; unique in its workspace without case
   std::string title;
+  std::string source;  // where the data comes from, as its owner says: free text
   std::vector<Field> fields;
   // Names of fields; empty: none. `date` must be a date field.
   std::string key_field;
@@ -73,5 +79,14 @@ struct Dataset {
 Status CheckDatasetName(std::string_view name);
 // Everything that must hold of a definition; errors name the field.
 Status CheckDataset(const Dataset& dataset);
+
+// What may change while records stand (both definitions hold by themselves): name, title, source,
+// weight, test; fields may be added at the end, not required; a type may widen (integer to number,
+// anything to any); required may end. No field goes, changes its name or its place, and the index
+// fields stay. kInvalid with the field named.
+Status CheckDatasetChange(const Dataset& before, const Dataset& after);
+// The fields that were asked for in the order in which the records' values stand: those of `before`
+// (by name, with case) in their order, then the new ones as they come.
+std::vector<Field> InStandingOrder(std::span<const Field> before, std::vector<Field> asked);
 
 }  // namespace latchkey::core

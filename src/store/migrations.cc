@@ -126,8 +126,13 @@ ALTER TABLE plans ADD COLUMN max_storage_bytes INTEGER;
 ALTER TABLE plans ADD COLUMN max_jobs INTEGER;
 )sql";
 
+constexpr const char* kDatasetSource = R"sql(
+ALTER TABLE datasets ADD COLUMN source TEXT NOT NULL DEFAULT '';
+)sql";
+
 constexpr std::array kStateMigrations = {Migration{1, "the beginning", kBeginning},
-                                         Migration{2, "limits of plans", kPlanLimits}};
+                                         Migration{2, "limits of plans", kPlanLimits},
+                                         Migration{3, "a dataset's source", kDatasetSource}};
 
 }  // namespace
 

@@ -227,12 +227,13 @@ Status Apply(SqliteDatabase& database, const RemoveToken& change, Progress& prog
 
 constexpr const char* kInsertDataset =
     "INSERT INTO datasets (id, class, owner, workspace, name, title, fields, key_field, "
-    "subkey_field, date_field, weight, test, generation, records, created_at, updated_at, version) "
-    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+    "subkey_field, date_field, weight, test, generation, records, created_at, updated_at, version, "
+    "source) "
+    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
 constexpr const char* kUpdateDataset =
     "UPDATE datasets SET name = ?5, title = ?6, fields = ?7, key_field = ?8, subkey_field = ?9, "
     "date_field = ?10, weight = ?11, test = ?12, generation = ?13, records = ?14, "
-    "updated_at = ?16, version = ?17 + 1 WHERE id = ?1 AND version = ?17";
+    "updated_at = ?16, version = ?17 + 1, source = ?18 WHERE id = ?1 AND version = ?17";
 
 // Counts no further than it must.
 Status CheckMaxDatasets(SqliteDatabase& database, core::AccountId owner,

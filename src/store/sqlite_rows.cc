@@ -278,6 +278,7 @@ Result<core::Dataset> ReadDataset(const SqliteStatement& row) {
   dataset.created_at = FromUnixMillis(row.Integer(14));
   dataset.updated_at = FromUnixMillis(row.Integer(15));
   dataset.version = row.Integer(16);
+  dataset.source = row.Text(17);
   return dataset;
 }
 
@@ -301,7 +302,7 @@ void BindDataset(SqliteStatement& statement, const core::Dataset& dataset) {
       .Bind(14, static_cast<std::int64_t>(dataset.records));
   BindTime(statement, 15, dataset.created_at);
   BindTime(statement, 16, dataset.updated_at);
-  statement.Bind(17, dataset.version);
+  statement.Bind(17, dataset.version).Bind(18, dataset.source);
 }
 
 Result<core::AuditEvent> ReadAuditEvent(const SqliteStatement& row) {

@@ -29,8 +29,7 @@ inline constexpr std::string_view kTokenRecordColumns =
     "version, shown_text, nickname, end_user, created_by, labels, master_key_id, sealed_key_state";
 inline constexpr std::string_view kDatasetColumns =
     "id, class, owner, workspace, name, title, fields, key_field, subkey_field, date_field, "
-    "weight, "
-    "test, generation, records, created_at, updated_at, version";
+    "weight, test, generation, records, created_at, updated_at, version, source";
 inline constexpr std::string_view kAuditColumns =
     "sequence, at, principal, address, request_id, action, subject, account, before, after, "
     "previous_hash, hash";

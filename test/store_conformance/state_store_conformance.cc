@@ -78,6 +78,7 @@ core::Dataset TestDataset(std::int64_t number) {
   dataset.workspace = "core";
   dataset.name = fmt::format("STOCKS{}", number);
   dataset.title = "Prices";
+  dataset.source = "An exchange, \"é\"";
   dataset.fields = {{"symbol", core::FieldType::kString, true},
                     {"Tag \"é\"", core::FieldType::kDate, false},
                     {"price", core::FieldType::kNumber, false}};
@@ -217,6 +218,7 @@ void ExpectSame(const core::Dataset& a, const core::Dataset& b) {
   EXPECT_EQ(a.workspace, b.workspace);
   EXPECT_EQ(a.name, b.name);
   EXPECT_EQ(a.title, b.title);
+  EXPECT_EQ(a.source, b.source);
   ASSERT_EQ(a.fields.size(), b.fields.size());
   for (std::size_t i = 0; i < a.fields.size(); ++i) {
     EXPECT_EQ(a.fields[i].name, b.fields[i].name);
