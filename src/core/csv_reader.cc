@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/encoding.h"
+#include "core/text.h"
 
 namespace latchkey::core {
 namespace {
@@ -140,6 +141,7 @@ Status CsvReader::Append(std::string_view bytes) {
   const std::size_t cell_room = limits_.max_cell_bytes - (row_.size() - cell_start_);
   const std::size_t row_room = limits_.max_row_bytes - std::min(row_.size(), limits_.max_row_bytes);
   if (bytes.size() > std::min(cell_room, row_room)) {
+    row_.append(bytes.substr(0, std::min(cell_room, row_room)));
     // Of the two the one that a single byte more would have met first: pieces must not matter.
     if (row_room < cell_room) return Fail("the row is too long");
     return Fail(state_ == State::kQuoted ? "a cell is too long (is its quote not closed?)"
@@ -260,6 +262,33 @@ Status CsvReader::EmitHeader() {
   has_header_ = true;
   header_cells_ = cell_count_;
   return handler_.OnHeader(cells_);
+}
+
+std::string CsvReader::RowText(std::size_t max_bytes) const {
+  std::string text;
+  const auto append = [&](std::string_view cell) {
+    cell = cell.substr(0, max_bytes + 1);  // what goes beyond is cut off in the end
+    if (cell.find_first_of("\"\r\n") == std::string_view::npos &&
+        cell.find(delimiter_) == std::string_view::npos) {
+      text += cell;
+      return;
+    }
+    text += '"';
+    for (const char c : cell) text.append(c == '"' ? 2 : 1, c);
+    text += '"';
+  };
+  std::size_t start = 0;
+  for (std::size_t i = 0; i < ends_.size() && text.size() <= max_bytes; ++i) {
+    if (i > 0) text += delimiter_;
+    append(std::string_view(row_).substr(start, ends_[i] - start));
+    start = ends_[i] + 1;
+  }
+  // The cell in which a bad row ended.
+  if (row_.size() > cell_start_ && text.size() <= max_bytes) {
+    if (!ends_.empty()) text += delimiter_;
+    append(std::string_view(row_).substr(cell_start_));
+  }
+  return ShownText(text, max_bytes);
 }
 
 }  // namespace latchkey::core

@@ -56,6 +56,11 @@ class CsvReader {
   // The line that is being read.
   std::uint64_t line() const { return line_; }
 
+  // Only within a call of the handler: the row it is about as text with its cells quoted anew, at
+  // most `max_bytes` (cut between characters) of well-formed UTF-8. A row that is too long has only
+  // its beginning.
+  std::string RowText(std::size_t max_bytes) const;
+
  private:
   enum class State : std::uint8_t {
     kCellStart,    // nothing of the cell was seen

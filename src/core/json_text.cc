@@ -1,5 +1,7 @@
 #include "core/json_text.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include "base/encoding.h"
@@ -38,94 +40,90 @@ int HexDigit(char c) {
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-// The length of the string at the beginning of the text with its quotes, 0 for none.
-std::size_t StringLength(std::string_view text) {
-  if (!text.starts_with('"')) return 0;
-  for (std::size_t at = 1; at < text.size(); ++at) {
-    const char c = text[at];
-    if (c == '"') return IsValidUtf8(text.substr(0, at + 1)) ? at + 1 : 0;
-    if (static_cast<unsigned char>(c) < 0x20) return 0;
-    if (c != '\\') continue;
-    ++at;
-    if (at >= text.size()) return 0;
-    if (text[at] == 'u') {
-      for (int i = 0; i < 4; ++i) {
-        ++at;
-        if (at >= text.size() || HexDigit(text[at]) < 0) return 0;
-      }
-    } else if (std::string_view("\"\\/bfnrt").find(text[at]) == std::string_view::npos) {
-      return 0;
-    }
-  }
-  return 0;
+constexpr std::array<bool, 256> MakePlain() {
+  std::array<bool, 256> plain{};
+  for (std::size_t c = 0x20; c < plain.size(); ++c) plain[c] = c != '"' && c != '\\';
+  return plain;
+}
+// Bytes that mean themselves within a string.
+constexpr std::array<bool, 256> kPlain = MakePlain();
+
+std::size_t SkipBlanks(std::string_view text, std::size_t at) {
+  while (at < text.size() && IsJsonBlank(text[at])) ++at;
+  return at;
 }
 
-// Recursive descent over the text; every step appends what it took.
-class Compactor {
+// Checks one value, and where `out` is given appends it without blanks. Recursive; kMaxJsonDepth
+// bounds the stack.
+class Scanner {
  public:
-  Compactor(std::string& out, std::string_view text) : out_(out), rest_(text) {}
+  Scanner(std::string_view text, std::string* out) : text_(text), out_(out) {}
 
-  bool Run() {
-    if (!Value(0)) return false;
-    SkipBlanks();
-    return rest_.empty();
-  }
+  std::size_t at() const { return at_; }
+  bool too_deep() const { return too_deep_; }
 
- private:
-  void SkipBlanks() {
-    while (!rest_.empty() &&
-           (rest_[0] == ' ' || rest_[0] == '\t' || rest_[0] == '\n' || rest_[0] == '\r')) {
-      rest_.remove_prefix(1);
-    }
-  }
-
-  bool Take(std::size_t length) {
-    if (length == 0) return false;
-    out_.append(rest_.substr(0, length));
-    rest_.remove_prefix(length);
-    return true;
-  }
-
-  bool TakeChar(char c) {
-    SkipBlanks();
-    return rest_.starts_with(c) && Take(1);
-  }
+  void SkipBlanks() { at_ = core::SkipBlanks(text_, at_); }
 
   bool Value(int depth) {
-    SkipBlanks();
-    if (rest_.empty()) return false;
-    switch (rest_[0]) {
+    if (at_ == text_.size()) return false;
+    switch (text_[at_]) {
       case '{':
         return Members('}', depth);
       case '[':
         return Members(']', depth);
       case '"':
-        return Take(StringLength(rest_));
+        return Take(JsonStringLength(text_.substr(at_)));
+      case 't':
+        return TakeText("true");
+      case 'f':
+        return TakeText("false");
+      case 'n':
+        return TakeText("null");
       default:
-        break;
+        return Take(NumberLength(text_.substr(at_)));
     }
-    for (const std::string_view literal : {"true", "false", "null"}) {
-      if (rest_.starts_with(literal)) return Take(literal.size());
-    }
-    return Take(NumberLength(rest_));
+  }
+
+ private:
+  bool Take(std::size_t length) {
+    if (length == 0) return false;
+    if (out_ != nullptr) out_->append(text_, at_, length);
+    at_ += length;
+    return true;
+  }
+
+  bool TakeText(std::string_view text) {
+    return text_.substr(at_).starts_with(text) && Take(text.size());
+  }
+
+  // After blanks.
+  bool TakeChar(char c) {
+    SkipBlanks();
+    return at_ < text_.size() && text_[at_] == c && Take(1);
   }
 
   bool Members(char close, int depth) {
-    if (depth == kMaxJsonDepth) return false;
+    if (depth >= kMaxJsonDepth) {
+      too_deep_ = true;
+      return false;
+    }
     Take(1);
     if (TakeChar(close)) return true;
     do {
+      SkipBlanks();
       if (close == '}') {
+        if (!Take(JsonStringLength(text_.substr(at_))) || !TakeChar(':')) return false;
         SkipBlanks();
-        if (!Take(StringLength(rest_)) || !TakeChar(':')) return false;
       }
       if (!Value(depth + 1)) return false;
     } while (TakeChar(','));
     return TakeChar(close);
   }
 
-  std::string& out_;
-  std::string_view rest_;
+  const std::string_view text_;
+  std::string* const out_;
+  std::size_t at_ = 0;
+  bool too_deep_ = false;
 };
 
 void AppendUtf8(std::string& out, std::uint32_t code) {
@@ -170,6 +168,30 @@ void AppendEscapedUnit(std::string& out, std::string_view text, std::size_t& at)
 
 }  // namespace
 
+std::size_t JsonStringLength(std::string_view text) {
+  if (!text.starts_with('"')) return 0;
+  for (std::size_t at = 1; at < text.size(); ++at) {
+    if (kPlain[static_cast<unsigned char>(text[at])]) continue;
+    if (text[at] == '"') return at + 1;
+    if (text[at] != '\\' || ++at == text.size()) return 0;
+    if (text[at] == 'u') {
+      for (int i = 0; i < 4; ++i) {
+        ++at;
+        if (at >= text.size() || HexDigit(text[at]) < 0) return 0;
+      }
+    } else if (std::string_view("\"\\/bfnrt").find(text[at]) == std::string_view::npos) {
+      return 0;
+    }
+  }
+  return 0;
+}
+
+JsonScan ScanJsonValue(std::string_view text, int depth) {
+  Scanner scanner(text, nullptr);
+  if (scanner.Value(depth)) return {scanner.at(), false};
+  return {0, scanner.too_deep()};
+}
+
 bool IsJsonNumber(std::string_view text) {
   return !text.empty() && NumberLength(text) == text.size();
 }
@@ -181,11 +203,9 @@ bool IsJsonInteger(std::string_view text) {
 }
 
 void AppendShortNumber(std::string& out, std::string_view number) {
-  const std::size_t exponent_at = number.find_first_of("eE");
-  const std::string_view exponent =
-      exponent_at == std::string_view::npos ? std::string_view() : number.substr(exponent_at);
+  const std::size_t exponent_at = std::min(number.find_first_of("eE"), number.size());
   std::string_view mantissa = number.substr(0, exponent_at);
-  if (mantissa.find('.') != std::string_view::npos) {
+  if (mantissa.ends_with('0') && mantissa.find('.') != std::string_view::npos) {
     while (mantissa.ends_with('0')) mantissa.remove_suffix(1);
     if (mantissa.ends_with('.')) mantissa.remove_suffix(1);
   }
@@ -193,27 +213,41 @@ void AppendShortNumber(std::string& out, std::string_view number) {
     out += '0';
     return;
   }
-  out.append(mantissa).append(exponent);
+  out.append(mantissa).append(number.substr(exponent_at));
 }
 
 bool AppendCompactJson(std::string& out, std::string_view text) {
   const std::size_t before = out.size();
-  if (Compactor(out, text).Run()) return true;
+  if (IsValidUtf8(text)) {
+    Scanner scanner(text, &out);
+    scanner.SkipBlanks();
+    if (scanner.Value(0)) {
+      scanner.SkipBlanks();
+      if (scanner.at() == text.size()) return true;
+    }
+  }
   out.resize(before);
   return false;
 }
 
 std::optional<std::string> JsonStringText(std::string_view quoted) {
-  if (quoted.size() < 2 || StringLength(quoted) != quoted.size()) return std::nullopt;
-  const std::string_view text = quoted.substr(1, quoted.size() - 2);
+  if (quoted.size() < 2 || JsonStringLength(quoted) != quoted.size() || !IsValidUtf8(quoted)) {
+    return std::nullopt;
+  }
   std::string out;
-  out.reserve(text.size());
+  out.reserve(quoted.size() - 2);
+  AppendJsonStringText(out, quoted);
+  return out;
+}
+
+void AppendJsonStringText(std::string& out, std::string_view quoted) {
+  const std::string_view text = quoted.substr(1, quoted.size() - 2);
   std::size_t at = 0;
   while (at < text.size()) {
-    if (text[at] != '\\') {
-      out += text[at++];
-      continue;
-    }
+    const std::size_t escape_at = std::min(text.find('\\', at), text.size());
+    out.append(text, at, escape_at - at);
+    at = escape_at;
+    if (at == text.size()) return;
     const char escape = text[at + 1];
     if (escape == 'u') {
       AppendEscapedUnit(out, text, at);
@@ -225,7 +259,6 @@ std::optional<std::string> JsonStringText(std::string_view quoted) {
     out += known == std::string_view::npos ? escape : kTo[known];
     at += 2;
   }
-  return out;
 }
 
 }  // namespace latchkey::core

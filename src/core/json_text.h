@@ -2,6 +2,7 @@
 // exactly as they were written. Pure.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,6 +10,21 @@
 namespace latchkey::core {
 
 inline constexpr int kMaxJsonDepth = 64;
+
+// RFC 8259 §2: what may stand around each part.
+constexpr bool IsJsonBlank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+// The length of the string that the text begins with, its quotes included; 0 for none. UTF-8 is not
+// looked at.
+std::size_t JsonStringLength(std::string_view text);
+
+struct JsonScan {
+  std::size_t length = 0;  // 0: the text begins with no value
+  bool too_deep = false;   // because it is more than kMaxJsonDepth deep
+};
+// The value that the text begins with (no blanks before it), itself within `depth` objects and
+// arrays. UTF-8 is not looked at.
+JsonScan ScanJsonValue(std::string_view text, int depth);
 
 // The grammar of RFC 8259 §6, nothing around it.
 bool IsJsonNumber(std::string_view text);
@@ -25,5 +41,7 @@ bool AppendCompactJson(std::string& out, std::string_view text);
 // The text that a JSON string stands for; `quoted` has its quotes. nullopt if it is ill-formed. A
 // lone surrogate becomes U+FFFD.
 std::optional<std::string> JsonStringText(std::string_view quoted);
+// The same, appended, of a string known to be well-formed.
+void AppendJsonStringText(std::string& out, std::string_view quoted);
 
 }  // namespace latchkey::core

@@ -25,7 +25,7 @@ Form FormOf(std::string_view text) {
   return kText;
 }
 
-FieldType TypeOf(std::uint8_t seen) {
+FieldType TypeOf(std::uint16_t seen) {
   switch (seen) {
     case kInteger:
       return FieldType::kInteger;
@@ -127,7 +127,7 @@ Result<SchemaInference> SchemaInference::Begin(std::span<const std::string_view>
     if (name.empty()) {
       return InvalidHeader("column " + std::to_string(i + 1) + " has no name");
     }
-    inference.columns_.push_back({std::string(name), 0});
+    inference.columns_.push_back({std::string(name), false, 0});
     check.fields.push_back({std::string(name), FieldType::kString, false});
   }
   if (!check.fields.empty()) check.key_field = check.fields[0].name;

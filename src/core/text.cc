@@ -27,4 +27,18 @@ std::optional<std::string> CheckLine(std::string_view text, std::size_t max_byte
   return std::nullopt;
 }
 
+std::string ShownText(std::string_view text, std::size_t max_bytes) {
+  std::string shown;
+  while (!text.empty()) {
+    const auto lead = static_cast<unsigned char>(text[0]);
+    const std::size_t length = lead < 0xC0 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    const bool good = IsValidUtf8(text.substr(0, length));
+    const std::string_view next = good ? text.substr(0, length) : "\uFFFD";
+    if (shown.size() + next.size() > max_bytes) break;
+    shown += next;
+    text.remove_prefix(good ? length : 1);
+  }
+  return shown;
+}
+
 }  // namespace latchkey::core

@@ -13,4 +13,8 @@ namespace latchkey::core {
 // separators). nullopt: nothing. The empty text is good.
 std::optional<std::string> CheckLine(std::string_view text, std::size_t max_bytes);
 
+// The beginning of a text of any bytes, for people to see: at most `max_bytes` of well-formed
+// UTF-8, cut between characters; each ill-formed byte is U+FFFD.
+std::string ShownText(std::string_view text, std::size_t max_bytes);
+
 }  // namespace latchkey::core
