@@ -21,6 +21,7 @@
 #include "gateway/respond.h"
 #include "store/sqlite_dataset_store.h"
 #include "store/sqlite_store.h"
+#include "test/support/forwarding_dataset_store.h"
 #include "test/support/parsed_request.h"
 #include "test/support/socket_client.h"
 
@@ -34,12 +35,12 @@ using testing::Not;
 using testing::StartsWith;
 
 // Every query goes through `before`, which may wait, count, or refuse.
-class WrappedRecords final : public store::DatasetStore {
+class WrappedRecords final : public test::ForwardingDatasetStore {
  public:
   using Interrupted = std::function<bool()>;
   using Before = std::function<Status(const Interrupted&)>;
 
-  explicit WrappedRecords(store::DatasetStore& inner) : inner_(inner) {}
+  using ForwardingDatasetStore::ForwardingDatasetStore;
 
   void SetBefore(Before before) EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
@@ -47,10 +48,8 @@ class WrappedRecords final : public store::DatasetStore {
   }
   int queries() const { return queries_; }
 
-  Result<std::unique_ptr<store::GenerationWriter>> BeginGeneration() override {
-    return inner_.BeginGeneration();
-  }
   Result<std::vector<core::Record>> Query(std::int64_t generation, const core::RecordQuery& query,
+                                          std::uint64_t max_bytes,
                                           const Interrupted& interrupted) override {
     ++queries_;
     Before before;
@@ -61,17 +60,10 @@ class WrappedRecords final : public store::DatasetStore {
     if (before) {
       if (Status status = before(interrupted); !status.ok()) return std::move(status).error();
     }
-    return inner_.Query(generation, query, interrupted);
+    return ForwardingDatasetStore::Query(generation, query, max_bytes, interrupted);
   }
-  Status Drop(std::int64_t generation) override { return inner_.Drop(generation); }
-  Result<std::vector<store::Generation>> ListGenerations() override {
-    return inner_.ListGenerations();
-  }
-  Status CheckIntegrity() override { return inner_.CheckIntegrity(); }
-  Result<std::unique_ptr<store::Snapshot>> TakeSnapshot() override { return inner_.TakeSnapshot(); }
 
  private:
-  store::DatasetStore& inner_;
   std::atomic<int> queries_{0};
   Mutex mutex_;
   Before before_ GUARDED_BY(mutex_);

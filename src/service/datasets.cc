@@ -201,7 +201,7 @@ class Loader final : public core::CsvHandler {
   }
   Status Flush() {
     if (used_ == 0 || writer_ == nullptr) return {};
-    Status status = writer_->Append(std::span(batch_).first(used_), false);
+    Status status = writer_->Append(std::span(batch_).first(used_), store::Duplicates::kReplace);
     used_ = 0;
     bytes_ = 0;
     // Texts keep their room for the next records. Long ones that stand elsewhere in each batch
@@ -318,7 +318,7 @@ class Datasets::Impl::CsvImport final : public Import {
     // With too many bad lines already the second reading only finds the others worth telling.
     std::unique_ptr<store::GenerationWriter> writer;
     if (!observer_.TooMany()) {
-      auto begun = datasets_.records_.BeginGeneration();
+      auto begun = datasets_.records_.BeginGeneration(0);
       if (!begun.ok()) return begun.error();
       writer = *std::move(begun);
     }
@@ -327,10 +327,11 @@ class Datasets::Impl::CsvImport final : public Import {
     if (Status status = Load(loader); !status.ok()) return status.error();
     if (loader.rejections().TooMany() || writer == nullptr) return loader.rejections().AsError();
 
-    const Result<std::uint64_t> records = writer->Finish();
-    if (!records.ok()) return records.error();
+    const Result<store::GenerationSize> size = writer->Finish();
+    if (!size.ok()) return size.error();
+    const std::uint64_t records = size->records;
     dataset_.generation = writer->generation();
-    dataset_.records = *records;
+    dataset_.records = records;
     dataset_.updated_at = now;
     if (!standing_) dataset_.created_at = now;
     Result<core::Dataset> flipped =
@@ -338,8 +339,8 @@ class Datasets::Impl::CsvImport final : public Import {
     if (!flipped.ok()) return flipped.error();
     ImportReport report;
     report.dataset = *std::move(flipped);
-    report.imported = *records;
-    report.replaced = loader.taken() - *records;
+    report.imported = records;
+    report.replaced = loader.taken() - records;
     report.rejected = loader.rejections().count;
     report.first_rejected = loader.rejections().first;
     return report;
@@ -573,7 +574,7 @@ Result<std::vector<core::Record>> Datasets::Impl::Query(const core::Dataset& dat
     ++readable->second;
   }
   Result<std::vector<core::Record>> records =
-      records_.Query(dataset.generation, query, interrupted);
+      records_.Query(dataset.generation, query, UINT64_MAX, interrupted);
   MutexLock lock(generations_mutex_);
   --readable_.find(dataset.generation)->second;
   return records;

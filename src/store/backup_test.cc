@@ -16,6 +16,7 @@
 #include "store/files.h"
 #include "store/sqlite_dataset_store.h"
 #include "store/sqlite_store.h"
+#include "test/support/forwarding_dataset_store.h"
 
 namespace latchkey::store {
 namespace {
@@ -84,12 +85,12 @@ class BackupTest : public testing::Test {
   void Remove(std::int64_t number) { Do(RemoveToken{{number}, {}}); }
   // A new set of one record, which counts from then on.
   void PutGeneration(std::optional<std::int64_t> version) {
-    auto writer = records_->BeginGeneration();
+    auto writer = records_->BeginGeneration(0);
     ASSERT_TRUE(writer.ok());
     core::Record record;
     record.key = "AAPL";
     record.values = "[1]";
-    ASSERT_TRUE((*writer)->Append(std::span(&record, 1), false).ok());
+    ASSERT_TRUE((*writer)->Append(std::span(&record, 1), Duplicates::kReplace).ok());
     ASSERT_TRUE((*writer)->Finish().ok());
     core::Dataset dataset;
     dataset.id.value = 1;
@@ -159,7 +160,7 @@ TEST_F(BackupTest, RestoresWhatWasThereAndWaitsToBeAccepted) {
   const auto records = SqliteDatasetStore::Open(fmt::format("{}/{}", Target(), kRecordsFile));
   ASSERT_TRUE(records.ok());
   const std::int64_t generation = state->GetDataset({1})->generation;
-  EXPECT_EQ((*records)->Query(generation, {}, [] { return false; })->size(), 1u);
+  EXPECT_EQ((*records)->Query(generation, {}, UINT64_MAX, [] { return false; })->size(), 1u);
 }
 
 TEST_F(BackupTest, ARestoreDoesNotReviveWhatWasRemovedSince) {
@@ -264,14 +265,14 @@ TEST_F(BackupTest, OrdinaryTarUnderstandsTheFile) {
 }
 
 // Tries an import right after the records' view was fixed.
-class ImportingDatasetStore final : public DatasetStore {
+class ImportingDatasetStore final : public test::ForwardingDatasetStore {
  public:
   ImportingDatasetStore(DatasetStore& store, std::function<void()> import)
-      : store_(store), import_(std::move(import)) {}
+      : ForwardingDatasetStore(store), import_(std::move(import)) {}
   ~ImportingDatasetStore() override { importer_.join(); }
 
   Result<std::unique_ptr<Snapshot>> TakeSnapshot() override {
-    Result<std::unique_ptr<Snapshot>> snapshot = store_.TakeSnapshot();
+    Result<std::unique_ptr<Snapshot>> snapshot = ForwardingDatasetStore::TakeSnapshot();
     std::promise<void> imported;
     std::future<void> done = imported.get_future();
     importer_ = std::thread([this, imported = std::move(imported)]() mutable {
@@ -282,19 +283,8 @@ class ImportingDatasetStore final : public DatasetStore {
     done.wait_for(std::chrono::milliseconds(300));
     return snapshot;
   }
-  Result<std::unique_ptr<GenerationWriter>> BeginGeneration() override {
-    return store_.BeginGeneration();
-  }
-  Result<std::vector<core::Record>> Query(std::int64_t generation, const core::RecordQuery& query,
-                                          const std::function<bool()>& interrupted) override {
-    return store_.Query(generation, query, interrupted);
-  }
-  Status Drop(std::int64_t generation) override { return store_.Drop(generation); }
-  Result<std::vector<Generation>> ListGenerations() override { return store_.ListGenerations(); }
-  Status CheckIntegrity() override { return store_.CheckIntegrity(); }
 
  private:
-  DatasetStore& store_;
   std::function<void()> import_;
   std::thread importer_;
 };
@@ -317,7 +307,7 @@ TEST_F(BackupTest, StateAndRecordsBelongTogetherWhateverIsImportedMeanwhile) {
   const auto records = SqliteDatasetStore::Open(fmt::format("{}/{}", Target(), kRecordsFile));
   ASSERT_TRUE(records.ok());
   EXPECT_EQ(state->GetDataset({1})->generation, old);
-  EXPECT_EQ((*records)->Query(old, {}, [] { return false; })->size(), 1u);
+  EXPECT_EQ((*records)->Query(old, {}, UINT64_MAX, [] { return false; })->size(), 1u);
 }
 
 }  // namespace

@@ -3,25 +3,24 @@
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <numeric>
 #include <utility>
 
 #include <fmt/format.h>
 #include <sqlite3.h>
 
-#include "base/encoding.h"
 #include "store/files.h"
 
 namespace latchkey::store {
 namespace {
 
-constexpr std::size_t kRecordsPerTransaction = 1000;
+// The lane of what is done for nobody: dropping.
+constexpr std::int64_t kHousekeeping = -1;
 constexpr std::size_t kMaxIdleReaders = 16;
 constexpr int kProgressSteps = 1000;
 
 // NOCASE folds ASCII and nothing else, which is what wire.md §7 asks for; so keys are kept once, as
 // they were written. `date` is clustered descending because the newest is what is asked for.
-constexpr std::array<Migration, 1> kMigrations = {{{1, "generations and their records", R"sql(
+constexpr std::array<Migration, 2> kMigrations = {{{1, "generations and their records", R"sql(
 CREATE TABLE generations (
   number INTEGER PRIMARY KEY AUTOINCREMENT,
   finished INTEGER NOT NULL,
@@ -40,6 +39,48 @@ CREATE TABLE records (
 CREATE INDEX records_by_date ON records (generation, date DESC, key, subkey);
 CREATE INDEX records_by_subkey ON records (generation, key, subkey, date DESC)
   WHERE subkey <> '';
+)sql"},
+                                                   {2, "sizes, layers and jobs of uploads", R"sql(
+-- Of a layer: the generation it lies over, its place among those over the same one from the moment
+-- it is published (1 is the lowest; 0: it is not), and whether its records give way to what is
+-- below. A layer's records and bytes are what it adds to the generation, as far as is known.
+ALTER TABLE generations ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE generations ADD COLUMN base INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE generations ADD COLUMN published INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE generations ADD COLUMN keep_first INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX generations_by_base ON generations (base) WHERE base <> 0;
+UPDATE generations SET bytes = (
+  SELECT COALESCE(SUM(48 + LENGTH(CAST(key AS BLOB)) + LENGTH(CAST(subkey AS BLOB)) +
+                      LENGTH(CAST(field_values AS BLOB))), 0)
+  FROM records WHERE generation = number) WHERE finished = 1;
+
+CREATE TABLE jobs (
+  sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+  id INTEGER NOT NULL UNIQUE,
+  account INTEGER NOT NULL,
+  workspace TEXT NOT NULL,
+  dataset TEXT NOT NULL,
+  dataset_id INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+  finished INTEGER NOT NULL,
+  overwrite INTEGER NOT NULL,
+  keep_first INTEGER NOT NULL,
+  create_on_demand INTEGER NOT NULL,
+  max_errors INTEGER NOT NULL,
+  principal TEXT NOT NULL,
+  address TEXT NOT NULL,
+  request_id TEXT NOT NULL,
+  bytes INTEGER NOT NULL,
+  lines INTEGER NOT NULL,
+  rejected INTEGER NOT NULL,
+  stored INTEGER NOT NULL,
+  message TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  created INTEGER NOT NULL,
+  updated INTEGER NOT NULL
+) STRICT;
+CREATE INDEX jobs_by_workspace ON jobs (workspace, sequence);
+CREATE INDEX jobs_unfinished ON jobs (sequence) WHERE finished = 0;
 )sql"}}};
 
 // By what is asked for and in which order. Parameters: generation, first and last date, limit, key,
@@ -70,12 +111,6 @@ constexpr std::array<std::string_view, 2> kOfEmptySubkey = {
 #undef LATCHKEY_SELECT
 #undef LATCHKEY_WHERE
 
-constexpr std::string_view kInsert =
-    "INSERT INTO records (generation, key, date, subkey, updated, field_values) "
-    "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
-constexpr std::string_view kReplace =
-    "REPLACE INTO records (generation, key, date, subkey, updated, field_values) "
-    "VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 constexpr std::string_view kDeleteSome =
     "DELETE FROM records WHERE (generation, key, date, subkey) IN "
     "(SELECT generation, key, date, subkey FROM records WHERE generation = ?1 LIMIT ?2)";
@@ -87,24 +122,6 @@ SqliteDatabase::Options OptionsFor(const std::string& path, const std::string& v
   options.migrations = RecordsMigrations();
   options.vfs = vfs;
   return options;
-}
-
-int CompareFolded(std::string_view a, std::string_view b) {
-  const std::size_t common = std::min(a.size(), b.size());
-  for (std::size_t i = 0; i < common; ++i) {
-    const auto x = static_cast<unsigned char>(ToLower(a[i]));
-    const auto y = static_cast<unsigned char>(ToLower(b[i]));
-    if (x != y) return x < y ? -1 : 1;
-  }
-  return a.size() == b.size() ? 0 : a.size() < b.size() ? -1 : 1;
-}
-
-// The order of the table, below 0 if `a` stands first. Records written in it touch the fewest
-// pages.
-int CompareIndex(const core::Record& a, const core::Record& b) {
-  if (const int keys = CompareFolded(a.key, b.key); keys != 0) return keys;
-  if (a.date_millis != b.date_millis) return a.date_millis > b.date_millis ? -1 : 1;
-  return CompareFolded(a.subkey, b.subkey);
 }
 
 int AskInterrupted(void* interrupted) {
@@ -163,7 +180,7 @@ std::string_view SqliteDatasetStore::QuerySql(const core::RecordQuery& query) {
 }
 
 Result<std::vector<core::Record>> SqliteDatasetStore::Query(
-    std::int64_t generation, const core::RecordQuery& query,
+    std::int64_t generation, const core::RecordQuery& query, std::uint64_t max_bytes,
     const std::function<bool()>& interrupted) {
   Result<Reader> reader = TakeReader();
   if (!reader.ok()) return reader.error();
@@ -182,8 +199,15 @@ Result<std::vector<core::Record>> SqliteDatasetStore::Query(
                              const_cast<std::function<bool()>*>(&interrupted));
   }
   std::vector<core::Record> records;
+  std::uint64_t bytes = 0;
   Result<bool> row = false;
   while ((row = select->Step()).ok() && *row) {
+    bytes +=
+        static_cast<std::uint64_t>(RowBytes(select->Text(0), select->Text(1), select->Text(4)));
+    if (bytes > max_bytes) {
+      row = MakeError(ErrorCode::kLimit, "These records are too many bytes; ask for fewer.");
+      break;
+    }
     core::Record& record = records.emplace_back();
     record.key = select->Text(0);
     record.subkey = select->Text(1);
@@ -200,13 +224,15 @@ Result<std::vector<Generation>> SqliteDatasetStore::ListGenerations() {
   Result<Reader> reader = TakeReader();
   if (!reader.ok()) return reader.error();
   Result<SqliteStatement> select = reader->database().Prepare(
-      "SELECT number, finished, records FROM generations ORDER BY number");
+      "SELECT number, finished, records, bytes FROM generations ORDER BY number");
   if (!select.ok()) return select.error();
   std::vector<Generation> generations;
   Result<bool> row = false;
   while ((row = select->Step()).ok() && *row) {
-    generations.push_back({select->Integer(0), select->Integer(1) != 0,
-                           static_cast<std::uint64_t>(select->Integer(2))});
+    generations.push_back({select->Integer(0),
+                           select->Integer(1) != 0,
+                           {static_cast<std::uint64_t>(select->Integer(2)),
+                            static_cast<std::uint64_t>(select->Integer(3))}});
   }
   if (!row.ok()) return row.error();
   return generations;
@@ -217,15 +243,16 @@ Status SqliteDatasetStore::CheckIntegrity() {
   if (!reader.ok()) return reader.error();
   if (Status status = reader->database().CheckIntegrity(); !status.ok()) return status;
   Result<SqliteStatement> select = reader->database().Prepare(
-      "SELECT number FROM generations WHERE finished = 1 AND records <> "
-      "(SELECT COUNT(*) FROM records WHERE generation = number)");
+      "SELECT number FROM generations WHERE finished = 1 AND (records, bytes) <> "
+      "(SELECT COUNT(*), COALESCE(SUM(48 + LENGTH(CAST(key AS BLOB)) + "
+      "LENGTH(CAST(subkey AS BLOB)) + LENGTH(CAST(field_values AS BLOB))), 0) "
+      "FROM records WHERE generation = number)");
   if (!select.ok()) return select.error();
   const Result<bool> row = select->Step();
   if (!row.ok()) return row.error();
   if (!*row) return {};
   return MakeError(ErrorCode::kCorrupt, fmt::format("{} is damaged.", options_.path),
-                   fmt::format("generation {} has not the records that were counted when it was "
-                               "finished",
+                   fmt::format("generation {} has not the records or bytes that were counted",
                                select->Integer(0)));
 }
 
@@ -235,105 +262,7 @@ Result<std::unique_ptr<Snapshot>> SqliteDatasetStore::TakeSnapshot() {
   return reader->database().TakeSnapshot();
 }
 
-// ---- Writing
-
-class SqliteDatasetStore::Writer final : public GenerationWriter {
- public:
-  Writer(SqliteDatasetStore& store, std::int64_t generation)
-      : store_(store), generation_(generation) {}
-
-  ~Writer() override {
-    if (!finished_) static_cast<void>(store_.Drop(generation_));
-  }
-
-  std::int64_t generation() const override { return generation_; }
-
-  Status Append(std::span<const core::Record> records, bool keep_first) override {
-    order_.resize(records.size());
-    std::iota(order_.begin(), order_.end(), std::size_t{0});
-    // Of equal ones the order of the file decides.
-    std::sort(order_.begin(), order_.end(), [records](std::size_t a, std::size_t b) {
-      const int order = CompareIndex(records[a], records[b]);
-      return order != 0 ? order < 0 : a < b;
-    });
-    for (std::size_t at = 0; at < order_.size(); at += kRecordsPerTransaction) {
-      const std::size_t count = std::min(kRecordsPerTransaction, order_.size() - at);
-      Status status = Write(records, std::span(order_).subspan(at, count), keep_first);
-      if (!status.ok()) return status;
-    }
-    return {};
-  }
-
-  Result<std::uint64_t> Finish() override {
-    Turn turn(store_.turns_);
-    SqliteDatabase& database = *store_.database_;
-    if (Status status = database.Execute("PRAGMA synchronous=FULL"); !status.ok()) {
-      return status.error();
-    }
-    const Status committed = CommitFinished(database);
-    const Status relaxed = database.Execute("PRAGMA synchronous=NORMAL");
-    if (!committed.ok()) return committed.error();
-    finished_ = true;
-    if (!relaxed.ok()) return relaxed.error();
-    return records_;
-  }
-
- private:
-  Status Write(std::span<const core::Record> records, std::span<const std::size_t> order,
-               bool keep_first) {
-    Turn turn(store_.turns_);
-    SqliteDatabase& database = *store_.database_;
-    Result<SqliteTransaction> transaction = SqliteTransaction::Begin(database);
-    if (!transaction.ok()) return transaction.error();
-    std::uint64_t added = 0;
-    {
-      Result<SqliteStatement> insert = database.Prepare(kInsert);
-      if (!insert.ok()) return insert.error();
-      Result<SqliteStatement> replace = database.Prepare(kReplace);
-      if (!replace.ok()) return replace.error();
-      for (const std::size_t index : order) {
-        if (Status status = Put(*insert, records[index]); !status.ok()) return status;
-        if (database.changes() > 0) {
-          ++added;
-        } else if (!keep_first) {
-          if (Status status = Put(*replace, records[index]); !status.ok()) return status;
-        }
-      }
-    }
-    if (Status status = transaction->Commit(); !status.ok()) return status;
-    records_ += added;
-    return {};
-  }
-
-  Status Put(SqliteStatement& statement, const core::Record& record) const {
-    return statement.Bind(1, generation_)
-        .Bind(2, record.key)
-        .Bind(3, record.date_millis)
-        .Bind(4, record.subkey)
-        .Bind(5, record.updated_millis)
-        .Bind(6, record.values)
-        .Run();
-  }
-
-  Status CommitFinished(SqliteDatabase& database) REQUIRES(store_.turns_) {
-    Result<SqliteTransaction> transaction = SqliteTransaction::Begin(database);
-    if (!transaction.ok()) return transaction.error();
-    {
-      Result<SqliteStatement> update =
-          database.Prepare("UPDATE generations SET finished = 1, records = ?2 WHERE number = ?1");
-      if (!update.ok()) return update.error();
-      update->Bind(1, generation_).Bind(2, static_cast<std::int64_t>(records_));
-      if (Status status = update->Run(); !status.ok()) return status;
-    }
-    return transaction->Commit();
-  }
-
-  SqliteDatasetStore& store_;
-  const std::int64_t generation_;
-  std::uint64_t records_ = 0;
-  bool finished_ = false;
-  std::vector<std::size_t> order_;
-};
+// ---- Opening and dropping
 
 Result<std::unique_ptr<SqliteDatasetStore>> SqliteDatasetStore::Open(const std::string& path,
                                                                      const std::string& vfs) {
@@ -347,7 +276,7 @@ Result<std::unique_ptr<SqliteDatasetStore>> SqliteDatasetStore::Open(const std::
       !status.ok()) {
     return status.error();
   }
-  Turn turn(store->turns_);
+  Turn turn(store->turns_, kHousekeeping);
   store->database_ = *std::move(database);
   return store;
 }
@@ -356,20 +285,6 @@ SqliteDatasetStore::~SqliteDatasetStore() {
   // The readers first: the last connection moves the log into the file, which only a writer can.
   MutexLock lock(readers_mutex_);
   idle_readers_.clear();
-}
-
-Result<std::unique_ptr<GenerationWriter>> SqliteDatasetStore::BeginGeneration() {
-  Turn turn(turns_);
-  Result<SqliteTransaction> transaction = SqliteTransaction::Begin(*database_);
-  if (!transaction.ok()) return transaction.error();
-  if (Status status =
-          database_->Execute("INSERT INTO generations (finished, records) VALUES (0, 0)");
-      !status.ok()) {
-    return status.error();
-  }
-  const std::int64_t generation = database_->last_insert_rowid();
-  if (Status status = transaction->Commit(); !status.ok()) return status.error();
-  return std::unique_ptr<GenerationWriter>(new Writer(*this, generation));
 }
 
 Status SqliteDatasetStore::Drop(std::int64_t generation) {
@@ -383,7 +298,7 @@ Status SqliteDatasetStore::Drop(std::int64_t generation) {
 // The records that were dropped, 0 when the generation is gone. It is marked first, so that a drop
 // that a crash ends is told from a generation that is whole.
 Result<std::int64_t> SqliteDatasetStore::DropSome(std::int64_t generation) {
-  Turn turn(turns_);
+  Turn turn(turns_, kHousekeeping);
   Result<SqliteTransaction> transaction = SqliteTransaction::Begin(*database_);
   if (!transaction.ok()) return transaction.error();
   std::int64_t dropped = 0;
@@ -394,7 +309,7 @@ Result<std::int64_t> SqliteDatasetStore::DropSome(std::int64_t generation) {
     if (Status status = mark->Bind(1, generation).Run(); !status.ok()) return status.error();
     Result<SqliteStatement> remove = database_->Prepare(kDeleteSome);
     if (!remove.ok()) return remove.error();
-    remove->Bind(1, generation).Bind(2, static_cast<std::int64_t>(kRecordsPerTransaction));
+    remove->Bind(1, generation).Bind(2, static_cast<std::int64_t>(kRecordsPerChunk));
     if (Status status = remove->Run(); !status.ok()) return status.error();
     dropped = database_->changes();
     if (dropped == 0) {

@@ -5,14 +5,14 @@
 // have one. So the newest of a key, of a key's subkey and of everything are each the next row of a
 // tree, however many records there are; no query sorts.
 //
-// Durability. Writes of records commit with synchronous=NORMAL: after a crash of the machine the
-// last of them may be gone, and nobody has counted on them, since a generation counts only when the
-// state database names it, and that happens after Finish. Finish commits with synchronous=FULL,
+// Durability. What is staged commits with synchronous=NORMAL: after a crash of the machine the last
+// of it may be gone, and nobody has counted on it, since a generation counts only when the state
+// database names it, and that happens after Finish. Finish and Write commit with synchronous=FULL,
 // which flushes the whole write-ahead log up to it: the records stand before it in that log, or
 // were flushed when they were moved from there to the file.
 //
-// Threads: writers take turns, in the order they came, for at most one transaction; readers have
-// connections of their own and wait for nobody.
+// Threads: writers take turns (turns.h), for at most one transaction each; readers have connections
+// of their own and wait for nobody.
 #pragma once
 
 #include <memory>
@@ -25,6 +25,7 @@
 #include "store/dataset_store.h"
 #include "store/migrations.h"
 #include "store/sqlite_database.h"
+#include "store/sqlite_record_rows.h"
 #include "store/turns.h"
 
 namespace latchkey::store {
@@ -39,8 +40,11 @@ class SqliteDatasetStore final : public DatasetStore {
                                                           const std::string& vfs = {});
   ~SqliteDatasetStore() override;
 
-  Result<std::unique_ptr<GenerationWriter>> BeginGeneration() override;
+  Result<std::unique_ptr<GenerationWriter>> BeginGeneration(std::int64_t lane) override;
+  Result<WriteResult> Write(std::int64_t generation, std::int64_t lane,
+                            std::span<const core::Record> records, Duplicates duplicates) override;
   Result<std::vector<core::Record>> Query(std::int64_t generation, const core::RecordQuery& query,
+                                          std::uint64_t max_bytes,
                                           const std::function<bool()>& interrupted) override;
   Status Drop(std::int64_t generation) override;
   Result<std::vector<Generation>> ListGenerations() override;
@@ -57,10 +61,18 @@ class SqliteDatasetStore final : public DatasetStore {
   explicit SqliteDatasetStore(SqliteDatabase::Options options) : options_(std::move(options)) {}
   Result<Reader> TakeReader() EXCLUDES(readers_mutex_);
   Result<std::int64_t> DropSome(std::int64_t generation) EXCLUDES(turns_);
+  // Whether a commit waits until the disk has it.
+  Status SetDurable(bool durable) REQUIRES(turns_);
+  Result<WriteResult> WriteAll(std::int64_t generation, std::span<const core::Record> records,
+                               std::span<const std::size_t> order, Duplicates duplicates)
+      REQUIRES(turns_);
+  // Adds to what was counted. kNotFound unless the generation stands.
+  Result<GenerationSize> Count(std::int64_t generation, const SizeChange& change) REQUIRES(turns_);
 
   const SqliteDatabase::Options options_;
   Turns turns_;
   std::unique_ptr<SqliteDatabase> database_ GUARDED_BY(turns_);
+  bool durable_ GUARDED_BY(turns_) = false;
   Mutex readers_mutex_;
   std::vector<std::unique_ptr<SqliteDatabase>> idle_readers_ GUARDED_BY(readers_mutex_);
 };

@@ -52,9 +52,9 @@ class SqliteDatasetStoreFaultTest : public testing::Test {
     return records;
   }
   static Result<std::int64_t> Write(DatasetStore& store, std::size_t count) {
-    auto writer = store.BeginGeneration();
+    auto writer = store.BeginGeneration(0);
     if (!writer.ok()) return writer.error();
-    if (Status status = (*writer)->Append(Records(count), false); !status.ok()) {
+    if (Status status = (*writer)->Append(Records(count), Duplicates::kReplace); !status.ok()) {
       return status.error();
     }
     if (const auto finished = (*writer)->Finish(); !finished.ok()) return finished.error();
@@ -63,7 +63,7 @@ class SqliteDatasetStoreFaultTest : public testing::Test {
   static std::size_t Count(DatasetStore& store, std::int64_t generation) {
     core::RecordQuery query;
     query.limit = 1'000'000;
-    const auto records = store.Query(generation, query, {});
+    const auto records = store.Query(generation, query, UINT64_MAX, {});
     return records.ok() ? records->size() : 0;
   }
 
@@ -111,7 +111,7 @@ TEST_F(SqliteDatasetStoreFaultTest, WhereverTheDiskFailsAGenerationIsWholeOrDoes
       ASSERT_TRUE(generations.ok());
       for (const Generation& generation : *generations) {
         if (generation.finished) {
-          EXPECT_EQ(Count(*store, generation.number), generation.records);
+          EXPECT_EQ(Count(*store, generation.number), generation.size.records);
         }
         ASSERT_TRUE(store->Drop(generation.number).ok());
       }
@@ -125,16 +125,16 @@ TEST_F(SqliteDatasetStoreFaultTest, WhereverTheDiskFailsAGenerationIsWholeOrDoes
 TEST_F(SqliteDatasetStoreFaultTest, FinishReturnsOnlyWhenTheDiskHasItAll) {
   const auto store = Open();
   ASSERT_NE(store, nullptr);
-  auto writer = store->BeginGeneration();
+  auto writer = store->BeginGeneration(0);
   ASSERT_TRUE(writer.ok());
-  ASSERT_TRUE((*writer)->Append(Records(100), false).ok());
+  ASSERT_TRUE((*writer)->Append(Records(100), Duplicates::kReplace).ok());
   const std::int64_t before = vfs_.flushes();
   ASSERT_TRUE((*writer)->Finish().ok());
   EXPECT_GT(vfs_.flushes(), before);
 
-  auto other = store->BeginGeneration();
+  auto other = store->BeginGeneration(0);
   ASSERT_TRUE(other.ok());
-  ASSERT_TRUE((*other)->Append(Records(100), false).ok());
+  ASSERT_TRUE((*other)->Append(Records(100), Duplicates::kReplace).ok());
   vfs_.BreakAfterFlushes(0);
   EXPECT_FALSE((*other)->Finish().ok());
   vfs_.Heal();

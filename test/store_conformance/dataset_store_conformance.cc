@@ -69,9 +69,9 @@ bool Newer(const Record& a, const Record& b) {
 // A generation as it should be, in memory.
 class Model {
  public:
-  void Append(const Record& record, bool keep_first) {
+  void Append(const Record& record, Duplicates duplicates) {
     const Index index{ToLower(record.key), ToLower(record.subkey), record.date_millis};
-    if (keep_first) {
+    if (duplicates == Duplicates::kIgnore) {
       records_.emplace(index, record);
     } else {
       records_[index] = record;
@@ -122,17 +122,17 @@ std::unique_ptr<DatasetStore> DatasetStoreConformance::Open() const {
 }
 
 std::int64_t DatasetStoreConformance::Write(DatasetStore& store, const std::vector<Record>& records,
-                                            bool keep_first) {
-  auto writer = store.BeginGeneration();
+                                            Duplicates duplicates) {
+  auto writer = store.BeginGeneration(0);
   EXPECT_TRUE(writer.ok());
-  EXPECT_TRUE((*writer)->Append(records, keep_first).ok());
+  EXPECT_TRUE((*writer)->Append(records, duplicates).ok());
   EXPECT_TRUE((*writer)->Finish().ok());
   return (*writer)->generation();
 }
 
 std::vector<Record> DatasetStoreConformance::Ask(DatasetStore& store, std::int64_t generation,
                                                  const RecordQuery& query) {
-  auto records = store.Query(generation, query, [] { return false; });
+  auto records = store.Query(generation, query, UINT64_MAX, [] { return false; });
   EXPECT_TRUE(records.ok());
   return records.ok() ? *std::move(records) : std::vector<Record>{};
 }
@@ -179,19 +179,19 @@ TEST_P(DatasetStoreConformance, ALaterRecordOfTheSameIndexReplacesTheEarlierOrGi
   const auto store = Open();
   const std::vector<Record> records = {Make("a", "x", 1, "[1]"), Make("A", "X", 1, "[2]"),
                                        Make("a", "x", 2, "[3]")};
-  EXPECT_THAT(All(*store, Write(*store, records, false)),
+  EXPECT_THAT(All(*store, Write(*store, records, Duplicates::kReplace)),
               ElementsAre(Make("a", "x", 2, "[3]"), Make("A", "X", 1, "[2]")));
-  EXPECT_THAT(All(*store, Write(*store, records, true)),
+  EXPECT_THAT(All(*store, Write(*store, records, Duplicates::kIgnore)),
               ElementsAre(Make("a", "x", 2, "[3]"), Make("a", "x", 1, "[1]")));
 
-  auto writer = store->BeginGeneration();
+  auto writer = store->BeginGeneration(0);
   ASSERT_TRUE(writer.ok());
   for (const Record& record : records) {
-    ASSERT_TRUE((*writer)->Append(std::span(&record, 1), false).ok());
+    ASSERT_TRUE((*writer)->Append(std::span(&record, 1), Duplicates::kReplace).ok());
   }
   const auto count = (*writer)->Finish();
   ASSERT_TRUE(count.ok());
-  EXPECT_EQ(*count, 2U);
+  EXPECT_EQ(count->records, 2U);
   EXPECT_THAT(All(*store, (*writer)->generation()),
               ElementsAre(Make("a", "x", 2, "[3]"), Make("A", "X", 1, "[2]")));
 }
@@ -206,14 +206,14 @@ TEST_P(DatasetStoreConformance, AnyQueryGivesWhatASearchOfEverythingGives) {
   for (int round = 0; round < 6; ++round) {
     Model model;
     std::vector<Record> records;
-    const bool keep_first = random() % 2 == 0;
+    const Duplicates duplicates = random() % 2 == 0 ? Duplicates::kIgnore : Duplicates::kReplace;
     for (int i = 0; i < 400; ++i) {
       records.push_back(Make(names[random() % names.size()], names[random() % names.size()],
                              static_cast<std::int64_t>(random() % 20) - 10,
                              "[" + std::to_string(i) + "]"));
-      model.Append(records.back(), keep_first);
+      model.Append(records.back(), duplicates);
     }
-    const std::int64_t generation = Write(*store, records, keep_first);
+    const std::int64_t generation = Write(*store, records, duplicates);
     ASSERT_EQ(All(*store, generation).size(), model.size());
     for (int i = 0; i < 300; ++i) {
       RecordQuery query;
@@ -248,15 +248,15 @@ TEST_P(DatasetStoreConformance, GenerationsAreApartAndTheirNumbersAreNeverGivenT
 TEST_P(DatasetStoreConformance, TheListTellsWhatIsFinished) {
   const auto store = Open();
   const std::int64_t done = Write(*store, Many(2500, "x"));
-  auto writer = store->BeginGeneration();
+  auto writer = store->BeginGeneration(0);
   ASSERT_TRUE(writer.ok());
-  ASSERT_TRUE((*writer)->Append(Many(10, "y"), false).ok());
+  ASSERT_TRUE((*writer)->Append(Many(10, "y"), Duplicates::kReplace).ok());
   auto list = store->ListGenerations();
   ASSERT_TRUE(list.ok());
   ASSERT_EQ(list->size(), 2U);
   EXPECT_EQ((*list)[0].number, done);
   EXPECT_TRUE((*list)[0].finished);
-  EXPECT_EQ((*list)[0].records, 2500U);
+  EXPECT_EQ((*list)[0].size.records, 2500U);
   EXPECT_FALSE((*list)[1].finished);
 
   // Without Finish nothing is left of it.
@@ -277,7 +277,7 @@ TEST_P(DatasetStoreConformance, AnInterruptedQueryIsUnavailable) {
   const std::int64_t generation = Write(*store, Many(20'000, "x"));
   RecordQuery query;
   query.limit = kEverything;
-  const auto answer = store->Query(generation, query, [] { return true; });
+  const auto answer = store->Query(generation, query, UINT64_MAX, [] { return true; });
   ASSERT_FALSE(answer.ok());
   EXPECT_EQ(answer.error().code, ErrorCode::kUnavailable);
   EXPECT_THAT(All(*store, generation), SizeIs(20'000));  // the next is none the worse
@@ -292,9 +292,9 @@ TEST_P(DatasetStoreConformance, WritersTakeTurnsAndReadersSeeWholeGenerations) {
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < made.size(); ++i) {
     threads.emplace_back([&, i] {
-      auto writer = store->BeginGeneration();
+      auto writer = store->BeginGeneration(0);
       for (int part = 0; part < 5; ++part) {
-        EXPECT_TRUE((*writer)->Append(Many(2000, std::to_string(i)), false).ok());
+        EXPECT_TRUE((*writer)->Append(Many(2000, std::to_string(i)), Duplicates::kReplace).ok());
       }
       EXPECT_TRUE((*writer)->Finish().ok());
       made[i] = (*writer)->generation();
@@ -354,11 +354,11 @@ TEST_P(DatasetStoreConformance, KilledAtAnyMomentAGenerationIsWholeOrDoesNotCoun
       if (!store.ok()) std::_Exit(1);
       std::int64_t last = standing;
       for (;;) {
-        auto writer = (*store)->BeginGeneration();
+        auto writer = (*store)->BeginGeneration(0);
         if (!writer.ok()) std::_Exit(2);
         const std::string tag = std::to_string((*writer)->generation());
         std::int64_t message = 0;  // a step
-        if (!(*writer)->Append(Many(kRecords, tag), false).ok()) std::_Exit(3);
+        if (!(*writer)->Append(Many(kRecords, tag), Duplicates::kReplace).ok()) std::_Exit(3);
         if (::write(told[1], &message, sizeof message) != sizeof message) std::_Exit(4);
         if (!(*writer)->Finish().ok()) std::_Exit(5);
         message = (*writer)->generation();  // finished: from here the other may go
@@ -427,11 +427,12 @@ TEST_P(DatasetStoreConformance, AFullDiskEndsTheWriterAndNothingElse) {
     const auto store = GetParam().open(folder_);
     if (!store.ok()) std::_Exit(2);
     {
-      auto writer = (*store)->BeginGeneration();
+      auto writer = (*store)->BeginGeneration(0);
       if (!writer.ok()) std::_Exit(3);
       Status status;
       for (int part = 0; part < 100 && status.ok(); ++part) {
-        status = (*writer)->Append(Many(3000, "too much " + std::to_string(part)), false);
+        status =
+            (*writer)->Append(Many(3000, "too much " + std::to_string(part)), Duplicates::kReplace);
       }
       if (status.ok()) std::_Exit(4);
       const ErrorCode code = status.error().code;
@@ -439,7 +440,7 @@ TEST_P(DatasetStoreConformance, AFullDiskEndsTheWriterAndNothingElse) {
     }
     RecordQuery query;
     query.limit = kEverything;
-    const auto records = (*store)->Query(standing, query, {});
+    const auto records = (*store)->Query(standing, query, UINT64_MAX, {});
     std::_Exit(records.ok() && records->size() == 3000 ? 0 : 6);
   }
   int status = 0;

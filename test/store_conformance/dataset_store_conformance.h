@@ -34,7 +34,7 @@ class DatasetStoreConformance : public testing::TestWithParam<DatasetBackEnd> {
   std::unique_ptr<DatasetStore> Open() const;
   // A finished generation of these records.
   static std::int64_t Write(DatasetStore& store, const std::vector<core::Record>& records,
-                            bool keep_first = false);
+                            Duplicates duplicates = Duplicates::kReplace);
   static std::vector<core::Record> Ask(DatasetStore& store, std::int64_t generation,
                                        const core::RecordQuery& query);
   // Everything, newest first.
