@@ -29,19 +29,7 @@ Status CheckFields(const std::vector<Field>& fields) {
   if (fields.size() > kMaxFields) return Invalid("fields", "a dataset has at most 512 fields");
   std::set<std::string> folded;
   for (const Field& field : fields) {
-    if (field.name.empty()) return Invalid("fields", "a field's name must not be empty");
-    if (field.name.size() > kMaxFieldNameBytes) {
-      return Invalid("fields", "a field's name has at most 128 bytes");
-    }
-    if (!IsValidUtf8(field.name)) return Invalid("fields", "a field's name must be UTF-8");
-    for (const char c : field.name) {
-      if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
-        return Invalid("fields", "a field's name must not hold control characters");
-      }
-    }
-    if (StartsWithSystem(field.name)) {
-      return Invalid(field.name, "names that start with _system are reserved");
-    }
+    if (Status status = CheckFieldName(field.name); !status.ok()) return status;
     if (!folded.insert(ToLower(field.name)).second) {
       return Invalid(field.name, "two fields have this name (case does not count)");
     }
@@ -100,6 +88,23 @@ Status CheckDatasetName(std::string_view name) {
       return Invalid("name",
                      "a dataset's name is made of letters, digits, underscores, dashes and dots");
     }
+  }
+  return {};
+}
+
+Status CheckFieldName(std::string_view name) {
+  if (name.empty()) return Invalid("fields", "a field's name must not be empty");
+  if (name.size() > kMaxFieldNameBytes) {
+    return Invalid("fields", "a field's name has at most 128 bytes");
+  }
+  if (!IsValidUtf8(name)) return Invalid("fields", "a field's name must be UTF-8");
+  for (const char c : name) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
+      return Invalid("fields", "a field's name must not hold control characters");
+    }
+  }
+  if (StartsWithSystem(name)) {
+    return Invalid(std::string(name), "names that start with _system are reserved");
   }
   return {};
 }

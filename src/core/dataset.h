@@ -77,6 +77,8 @@ struct Dataset {
 
 // 1 to 128 of A-Z a-z 0-9 _ - ., starting with a letter or digit, not "_system…".
 Status CheckDatasetName(std::string_view name);
+// 1 to 128 bytes of UTF-8 without control characters, not "_system…".
+Status CheckFieldName(std::string_view name);
 // Everything that must hold of a definition; errors name the field.
 Status CheckDataset(const Dataset& dataset);
 

@@ -32,6 +32,7 @@
 
 #include "base/result.h"
 #include "core/dataset.h"
+#include "core/field_names.h"
 #include "core/json_records.h"
 #include "core/record.h"
 
@@ -56,14 +57,17 @@ class SchemaInference {
 
  private:
   struct Column {
-    std::string name;
     bool named_date = false;
-    std::uint16_t seen = 0;  // a bit per form
+    std::uint16_t seen = 0;    // a bit per form
+    std::uint64_t object = 0;  // the last one that had it
   };
-  std::size_t Find(std::string_view name, std::size_t guess) const;
+  void Add(std::string_view name);
+  Status FindColumns(std::span<const JsonMember> members);
 
   bool json_ = true;
+  FieldNames names_;
   std::vector<Column> columns_;
+  std::uint64_t objects_ = 0;
   std::vector<std::size_t> found_;  // the columns of the object's members
 };
 
@@ -106,9 +110,13 @@ class RowConverter {
 
  private:
   RowConverter() = default;
+  template <typename AppendField>
+  Status Assemble(Record& record, AppendField append) const;
+
   std::vector<Field> fields_;
-  std::vector<int> column_of_field_;  // -1: none
-  int key_ = -1;                      // columns
+  FieldNames names_;                  // of fields
+  std::vector<int> column_of_field_;  // of CSV; -1: none
+  int key_ = -1;                      // fields
   int subkey_ = -1;
   int date_ = -1;
 };
