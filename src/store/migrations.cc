@@ -130,9 +130,21 @@ constexpr const char* kDatasetSource = R"sql(
 ALTER TABLE datasets ADD COLUMN source TEXT NOT NULL DEFAULT '';
 )sql";
 
+// `dataset` refers to nothing: a dataset may go and its map stays, without effect.
+constexpr const char* kLegacyMaps = R"sql(
+CREATE TABLE legacy_maps (
+  kind INTEGER PRIMARY KEY,
+  dataset INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  renames TEXT NOT NULL
+) STRICT;
+)sql";
+
 constexpr std::array kStateMigrations = {Migration{1, "the beginning", kBeginning},
                                          Migration{2, "limits of plans", kPlanLimits},
-                                         Migration{3, "a dataset's source", kDatasetSource}};
+                                         Migration{3, "a dataset's source", kDatasetSource},
+                                         Migration{4, "old forms", kLegacyMaps}};
 
 }  // namespace
 

@@ -287,6 +287,44 @@ Status Apply(SqliteDatabase& database, const RemoveDataset& change, Progress& pr
   return AppendFeed(database, FeedRow::Kind::kDataset, change.dataset.value, true, progress);
 }
 
+constexpr const char* kInsertLegacyMap =
+    "INSERT INTO legacy_maps (kind, dataset, updated_at, version, renames) "
+    "VALUES (?1, ?2, ?3, ?4, ?5)";
+constexpr const char* kUpdateLegacyMap =
+    "UPDATE legacy_maps SET dataset = ?2, updated_at = ?3, renames = ?5, version = ?4 + 1 "
+    "WHERE kind = ?1 AND version = ?4";
+constexpr const char* kSelectLegacyMap = "SELECT 1 FROM legacy_maps WHERE kind = ?1";
+
+Status Apply(SqliteDatabase& database, const PutLegacyMap& change, Progress& progress) {
+  Result<SqliteStatement> statement =
+      database.Prepare(change.expected_version ? kUpdateLegacyMap : kInsertLegacyMap);
+  if (!statement.ok()) return statement.error();
+  BindLegacyMap(*statement, change.map);
+  statement->Bind(4, change.expected_version.value_or(1));
+  if (Status status = statement->Run(); !status.ok()) {
+    return Explain(status.error(), "This form is mapped already.", "");
+  }
+  const auto kind = static_cast<std::int64_t>(change.map.kind);
+  if (Status status = ExplainNoChange(database, kSelectLegacyMap, kind, "map"); !status.ok()) {
+    return status;
+  }
+  return AppendFeed(database, FeedRow::Kind::kLegacyMap, kind, false, progress);
+}
+
+Status Apply(SqliteDatabase& database, const RemoveLegacyMap& change, Progress& progress) {
+  Result<SqliteStatement> statement =
+      database.Prepare("DELETE FROM legacy_maps WHERE kind = ?1 AND (?2 IS NULL OR version = ?2)");
+  if (!statement.ok()) return statement.error();
+  const auto kind = static_cast<std::int64_t>(change.kind);
+  statement->Bind(1, kind);
+  if (change.expected_version) statement->Bind(2, *change.expected_version);
+  if (Status status = statement->Run(); !status.ok()) return status;
+  if (Status status = ExplainNoChange(database, kSelectLegacyMap, kind, "map"); !status.ok()) {
+    return status;
+  }
+  return AppendFeed(database, FeedRow::Kind::kLegacyMap, kind, true, progress);
+}
+
 Status InsertAnswer(SqliteDatabase& database, const IdempotentAnswer& answer) {
   Result<SqliteStatement> remove = database.Prepare("DELETE FROM idempotent_answers WHERE at < ?1");
   if (!remove.ok()) return remove.error();

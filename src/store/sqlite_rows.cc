@@ -47,36 +47,38 @@ void BindOptional(SqliteStatement& statement, int parameter, const std::optional
   }
 }
 
-// [["project","site"],["app","ios"]]: an array, since order counts.
-std::string WriteLabels(const std::vector<core::Label>& labels) {
+// [["project","site"],["app","ios"]]: an array, since order counts. Of anything that is two texts.
+template <typename Pair>
+std::string WritePairs(const std::vector<Pair>& pairs) {
   std::string json = "[";
-  for (const core::Label& label : labels) {
+  for (const auto& [first, second] : pairs) {
     if (json.size() > 1) json += ',';
     json += '[';
-    AppendJsonString(json, label.name);
+    AppendJsonString(json, first);
     json += ',';
-    AppendJsonString(json, label.value);
+    AppendJsonString(json, second);
     json += ']';
   }
   return json += ']';
 }
 
-std::optional<std::vector<core::Label>> ReadLabels(std::string_view text) {
-  if (text == "[]") return std::vector<core::Label>();
+template <typename Pair>
+std::optional<std::vector<Pair>> ReadPairs(std::string_view text) {
+  if (text == "[]") return std::vector<Pair>();
   boost::system::error_code failed;
   const boost::json::value json = boost::json::parse(text, failed);
   const boost::json::array* array = failed ? nullptr : json.if_array();
   if (array == nullptr) return std::nullopt;
-  std::vector<core::Label> labels;
+  std::vector<Pair> pairs;
   for (const boost::json::value& element : *array) {
     const boost::json::array* pair = element.if_array();
     if (pair == nullptr || pair->size() != 2) return std::nullopt;
-    const boost::json::string* name = (*pair)[0].if_string();
-    const boost::json::string* value = (*pair)[1].if_string();
-    if (name == nullptr || value == nullptr) return std::nullopt;
-    labels.push_back({std::string(*name), std::string(*value)});
+    const boost::json::string* first = (*pair)[0].if_string();
+    const boost::json::string* second = (*pair)[1].if_string();
+    if (first == nullptr || second == nullptr) return std::nullopt;
+    pairs.push_back({std::string(*first), std::string(*second)});
   }
-  return labels;
+  return pairs;
 }
 
 // [{"name":"close","type":"number","required":true}]
@@ -222,7 +224,7 @@ Result<core::TokenRecord> ReadTokenRecord(const SqliteStatement& row) {
   record.profile.nickname = row.Text(11);
   record.profile.end_user = row.Text(12);
   record.profile.created_by = row.Text(13);
-  std::optional<std::vector<core::Label>> labels = ReadLabels(row.Text(14));
+  std::optional<std::vector<core::Label>> labels = ReadPairs<core::Label>(row.Text(14));
   if (!labels) return CorruptRow("tokens", record.token.id.value);
   record.profile.labels = *std::move(labels);
   record.profile.master_key_id = static_cast<std::uint32_t>(row.Integer(15));
@@ -251,7 +253,7 @@ void BindTokenRecord(SqliteStatement& statement, const core::TokenRecord& record
       .Bind(12, profile.nickname)
       .Bind(13, profile.end_user)
       .Bind(14, profile.created_by)
-      .Bind(15, WriteLabels(profile.labels))
+      .Bind(15, WritePairs(profile.labels))
       .Bind(16, std::int64_t{profile.master_key_id})
       .BindBlob(17, profile.sealed_key_state);
 }
@@ -303,6 +305,25 @@ void BindDataset(SqliteStatement& statement, const core::Dataset& dataset) {
   BindTime(statement, 15, dataset.created_at);
   BindTime(statement, 16, dataset.updated_at);
   statement.Bind(17, dataset.version).Bind(18, dataset.source);
+}
+
+Result<core::LegacyMap> ReadLegacyMap(const SqliteStatement& row) {
+  core::LegacyMap map;
+  const auto kind = ReadEnum(row.Integer(0), core::LegacyKind::kChart);
+  auto renames = ReadPairs<core::LegacyRename>(row.Text(4));
+  if (!kind || !renames) return CorruptRow("legacy_maps", row.Integer(0));
+  map.kind = *kind;
+  map.dataset.value = row.Integer(1);
+  map.updated_at = FromUnixMillis(row.Integer(2));
+  map.version = row.Integer(3);
+  map.renames = *std::move(renames);
+  return map;
+}
+
+void BindLegacyMap(SqliteStatement& statement, const core::LegacyMap& map) {
+  statement.Bind(1, ToNumber(map.kind)).Bind(2, map.dataset.value);
+  BindTime(statement, 3, map.updated_at);
+  statement.Bind(4, map.version).Bind(5, WritePairs(map.renames));
 }
 
 Result<core::AuditEvent> ReadAuditEvent(const SqliteStatement& row) {

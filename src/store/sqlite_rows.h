@@ -11,6 +11,7 @@
 #include "core/account.h"
 #include "core/audit.h"
 #include "core/dataset.h"
+#include "core/legacy_map.h"
 #include "core/token.h"
 #include "store/sqlite_database.h"
 
@@ -30,6 +31,7 @@ inline constexpr std::string_view kTokenRecordColumns =
 inline constexpr std::string_view kDatasetColumns =
     "id, class, owner, workspace, name, title, fields, key_field, subkey_field, date_field, "
     "weight, test, generation, records, created_at, updated_at, version, source";
+inline constexpr std::string_view kLegacyMapColumns = "kind, dataset, updated_at, version, renames";
 inline constexpr std::string_view kAuditColumns =
     "sequence, at, principal, address, request_id, action, subject, account, before, after, "
     "previous_hash, hash";
@@ -39,6 +41,7 @@ Result<core::Account> ReadAccount(const SqliteStatement& row);
 Result<core::Token> ReadToken(const SqliteStatement& row);
 Result<core::TokenRecord> ReadTokenRecord(const SqliteStatement& row);
 Result<core::Dataset> ReadDataset(const SqliteStatement& row);
+Result<core::LegacyMap> ReadLegacyMap(const SqliteStatement& row);
 Result<core::AuditEvent> ReadAuditEvent(const SqliteStatement& row);
 
 // Parameters ?1, ?2 … are the columns of the lists above, in their order.
@@ -46,6 +49,7 @@ void BindPlan(SqliteStatement& statement, const core::Plan& plan);
 void BindAccount(SqliteStatement& statement, const core::Account& account);
 void BindTokenRecord(SqliteStatement& statement, const core::TokenRecord& record);
 void BindDataset(SqliteStatement& statement, const core::Dataset& dataset);
+void BindLegacyMap(SqliteStatement& statement, const core::LegacyMap& map);
 void BindAuditEvent(SqliteStatement& statement, const core::AuditEvent& event);
 
 std::string_view AsBytes(const Digest& digest);

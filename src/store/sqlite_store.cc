@@ -374,6 +374,11 @@ Status SqliteStore::ForEachDataset(const std::function<Status(const core::Datase
                     ReadDataset, use);
 }
 
+Status SqliteStore::ForEachLegacyMap(const std::function<Status(const core::LegacyMap&)>& use) {
+  return ForEachRow(readers_, fmt::format("SELECT {} FROM legacy_maps", kLegacyMapColumns),
+                    BindNothing, ReadLegacyMap, use);
+}
+
 // ---- The master key
 
 namespace {

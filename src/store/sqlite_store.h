@@ -57,6 +57,7 @@ class SqliteStore final : public Store {
   Status ForEachAccount(const std::function<Status(const core::Account&)>& use) override;
   Status ForEachToken(const std::function<Status(const core::Token&)>& use) override;
   Status ForEachDataset(const std::function<Status(const core::Dataset&)>& use) override;
+  Status ForEachLegacyMap(const std::function<Status(const core::LegacyMap&)>& use) override;
 
   Status ResealKeyStates(const std::function<Result<std::string>(
                              const core::Token& token, const core::TokenProfile& profile)>& reseal,

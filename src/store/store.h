@@ -19,6 +19,7 @@
 #include "core/account.h"
 #include "core/audit.h"
 #include "core/dataset.h"
+#include "core/legacy_map.h"
 #include "core/token.h"
 #include "store/snapshot.h"
 
@@ -59,8 +60,17 @@ struct RemoveDataset {
   core::DatasetId dataset;
   std::optional<std::int64_t> expected_version;
 };
-using StateChange =
-    std::variant<PutPlan, PutAccount, PutToken, RemoveToken, PutDataset, RemoveDataset>;
+// One of each kind.
+struct PutLegacyMap {
+  core::LegacyMap map;
+  std::optional<std::int64_t> expected_version;
+};
+struct RemoveLegacyMap {
+  core::LegacyKind kind = core::LegacyKind::kQuote;
+  std::optional<std::int64_t> expected_version;
+};
+using StateChange = std::variant<PutPlan, PutAccount, PutToken, RemoveToken, PutDataset,
+                                 RemoveDataset, PutLegacyMap, RemoveLegacyMap>;
 
 // The answer to a POST that carried an Idempotency-Key, kept 24 h (wire.md §9). Only digests of the
 // key are stored; the answer is sealed under a key derived from the caller's credential.
@@ -82,8 +92,14 @@ struct Mutation {
 // One row of the change feed: what to load again. Sequence numbers rise without gaps being filled.
 struct FeedRow {
   std::int64_t sequence = 0;
-  enum class Kind : std::uint8_t { kPlan, kAccount, kToken, kDataset } kind = Kind::kToken;
-  std::int64_t id = 0;
+  enum class Kind : std::uint8_t {
+    kPlan,
+    kAccount,
+    kToken,
+    kDataset,
+    kLegacyMap
+  } kind = Kind::kToken;
+  std::int64_t id = 0;  // of a legacy map: the number of its kind
   bool removed = false;
 };
 
@@ -136,6 +152,7 @@ class Store {
   virtual Status ForEachAccount(const std::function<Status(const core::Account&)>& use) = 0;
   virtual Status ForEachToken(const std::function<Status(const core::Token&)>& use) = 0;
   virtual Status ForEachDataset(const std::function<Status(const core::Dataset&)>& use) = 0;
+  virtual Status ForEachLegacyMap(const std::function<Status(const core::LegacyMap&)>& use) = 0;
 
   // Every sealed key state, in one transaction: `reseal` gives the new bytes (master-key rotate).
   // One audit event, one commit together with the new check value; all or nothing. `reseal` must

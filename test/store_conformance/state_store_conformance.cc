@@ -475,6 +475,53 @@ TEST_P(StateStoreConformanceTest, AnOwnerHasNoMoreDatasetsThanMaxDatasets) {
   EXPECT_TRUE(store_->Commit(Change(PutDataset{dataset, 1, 1})).ok());
 }
 
+TEST_P(StateStoreConformanceTest, KeepsOneMapOfEachOldForm) {
+  const auto maps = [this] {
+    std::vector<core::LegacyMap> all;
+    EXPECT_TRUE(store_
+                    ->ForEachLegacyMap([&all](const core::LegacyMap& map) -> Status {
+                      all.push_back(map);
+                      return {};
+                    })
+                    .ok());
+    return all;
+  };
+  core::LegacyMap map;
+  map.kind = core::LegacyKind::kChart;
+  map.dataset.value = 7;
+  map.renames = {{"close \"é\"", "price"}, {"label", "date"}};
+  map.updated_at = kTestTime;
+  const std::int64_t feed = Do(Change(PutLegacyMap{map, std::nullopt}));
+  EXPECT_EQ(CodeOf(store_->Commit(Change(PutLegacyMap{map, std::nullopt}))), ErrorCode::kConflict);
+  EXPECT_EQ(CodeOf(store_->Commit(Change(PutLegacyMap{map, 2}))), ErrorCode::kStale);
+  map.dataset.value = 8;
+  Do(Change(PutLegacyMap{map, 1}));
+  Reopen();
+  ASSERT_EQ(maps().size(), 1u);
+  EXPECT_EQ(maps()[0].kind, map.kind);
+  EXPECT_EQ(maps()[0].dataset.value, 8);
+  EXPECT_EQ(maps()[0].renames, map.renames);
+  EXPECT_EQ(maps()[0].updated_at, kTestTime);
+  EXPECT_EQ(maps()[0].version, 2);
+
+  map.kind = core::LegacyKind::kQuote;
+  EXPECT_EQ(CodeOf(store_->Commit(Change(PutLegacyMap{map, 1}))), ErrorCode::kNotFound);
+  EXPECT_EQ(CodeOf(store_->Commit(Change(RemoveLegacyMap{map.kind, {}}))), ErrorCode::kNotFound);
+  EXPECT_EQ(CodeOf(store_->Commit(Change(RemoveLegacyMap{core::LegacyKind::kChart, 1}))),
+            ErrorCode::kStale);
+  Do(Change(RemoveLegacyMap{core::LegacyKind::kChart, 2}));
+  EXPECT_TRUE(maps().empty());
+  const auto rows = store_->Feed(feed - 1, 10);
+  ASSERT_TRUE(rows.ok());
+  ASSERT_EQ(rows->size(), 3u);
+  for (const FeedRow& row : *rows) {
+    EXPECT_EQ(row.kind, FeedRow::Kind::kLegacyMap);
+    EXPECT_EQ(row.id, static_cast<std::int64_t>(core::LegacyKind::kChart));
+  }
+  EXPECT_FALSE((*rows)[1].removed);
+  EXPECT_TRUE((*rows)[2].removed);
+}
+
 TEST_P(StateStoreConformanceTest, AMutationIsDoneWholeOrNotAtAll) {
   CreateAccount();
   Mutation mutation = Create(TestToken(1));

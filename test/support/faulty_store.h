@@ -125,6 +125,10 @@ class FaultyStore final : public store::Store {
   Status ForEachDataset(const std::function<Status(const core::Dataset&)>& use) override {
     return real_.ForEachDataset(use);
   }
+  Status ForEachLegacyMap(const std::function<Status(const core::LegacyMap&)>& use) override {
+    if (reads_fail_) return ErrorOf(Fault::kNotDone);
+    return real_.ForEachLegacyMap(use);
+  }
   Result<std::string> MasterKeyCheck() override { return real_.MasterKeyCheck(); }
   Result<std::int64_t> LastFeedSequence() override { return real_.LastFeedSequence(); }
   Result<std::vector<store::FeedRow>> Feed(std::int64_t after_sequence,
