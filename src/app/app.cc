@@ -169,6 +169,7 @@ class App {
                                             storage_->answers(),
                                             storage_->datasets(),
                                             storage_->catalogue(),
+                                            storage_->legacy_maps(),
                                             *pool_,
                                             clock_,
                                             entropy_,

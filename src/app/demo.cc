@@ -139,6 +139,21 @@ Result<Demo> EnsureAccount(Storage& storage, core::PlanId plan) {
   return demo;
 }
 
+// The old forms over the prices.
+Status MapOldForms(Storage& storage) {
+  const std::shared_ptr<const service::DatasetMap> datasets = storage.catalogue().Snapshot();
+  const auto stocks = datasets->find("core/stocks");
+  if (stocks == datasets->end()) return MakeError(ErrorCode::kInternal, "core/STOCKS is missing");
+  for (const core::LegacyKind kind : core::kLegacyKinds) {
+    core::LegacyMap map;
+    map.kind = kind;
+    const Result<core::LegacyMap> mapped =
+        storage.legacy_maps().Put(std::move(map), *stocks->second, std::nullopt, DemoActor());
+    if (!mapped.ok()) return mapped.error();
+  }
+  return {};
+}
+
 // May be cut off at any moment and run again.
 Result<Demo> Fill(Storage& storage) {
   const std::string marker = storage.folder().File(kFillingFile);
@@ -150,6 +165,7 @@ Result<Demo> Fill(Storage& storage) {
   for (const demo::DemoDataset& dataset : demo::DemoDatasets()) {
     if (Status done = Import(storage, dataset); !done.ok()) return done.error();
   }
+  if (Status mapped = MapOldForms(storage); !mapped.ok()) return mapped.error();
   // From here on the demo is whole.
   if (Status written = WriteDemo(storage.folder(), *demo); !written.ok()) return written.error();
   if (std::remove(marker.c_str()) != 0) {

@@ -91,6 +91,8 @@ Result<std::unique_ptr<Storage>> Storage::Open(DataFolder folder,
   storage->datasets_ = std::make_unique<service::Datasets>(
       *storage->store_, *storage->records_, storage->catalogue_, clock, entropy, datasets);
   if (Status loaded = storage->datasets_->Load(); !loaded.ok()) return loaded.error();
+  storage->legacy_maps_ = std::make_unique<service::LegacyMaps>(*storage->store_, clock);
+  if (Status loaded = storage->legacy_maps_->Load(); !loaded.ok()) return loaded.error();
   storage->tokens_ = std::make_unique<service::Tokens>(*storage->store_, storage->state_,
                                                        *storage->keys_, clock, entropy);
   storage->accounts_ = std::make_unique<service::Accounts>(*storage->store_, storage->state_,

@@ -15,6 +15,7 @@
 #include "service/catalogue.h"
 #include "service/datasets.h"
 #include "service/idempotency.h"
+#include "service/legacy_maps.h"
 #include "service/master_key.h"
 #include "service/state.h"
 #include "service/token_index.h"
@@ -40,6 +41,7 @@ class Storage {
   service::TokenIndex& index() { return index_; }
   service::State& state() { return state_; }
   service::Catalogue& catalogue() { return catalogue_; }
+  service::LegacyMaps& legacy_maps() { return *legacy_maps_; }
   service::KeyRing& keys() { return *keys_; }
   service::Datasets& datasets() { return *datasets_; }
   service::Tokens& tokens() { return *tokens_; }
@@ -59,6 +61,7 @@ class Storage {
   std::unique_ptr<store::DatasetStore> records_;
   std::unique_ptr<service::KeyRing> keys_;
   std::unique_ptr<service::Datasets> datasets_;
+  std::unique_ptr<service::LegacyMaps> legacy_maps_;
   std::unique_ptr<service::Tokens> tokens_;
   std::unique_ptr<service::Accounts> accounts_;
   std::unique_ptr<service::Answers> answers_;

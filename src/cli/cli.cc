@@ -55,6 +55,7 @@ int RunChecked(int argc, const char* const* argv) {
   AddAccounts(root, context);
   AddTokens(root, context);
   AddDatasets(root, context);
+  AddLegacy(root, context);
   AddConfig(root, context);
   AddFolderCommands(root, context);
   CLI::App* version = AddCommand(root, "version", "Print the version.", "latchkey version");

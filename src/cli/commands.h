@@ -28,6 +28,7 @@ void AddPlans(CLI::App& root, Context& context);
 void AddAccounts(CLI::App& root, Context& context);
 void AddTokens(CLI::App& root, Context& context);
 void AddDatasets(CLI::App& root, Context& context);
+void AddLegacy(CLI::App& root, Context& context);
 void AddFolderCommands(CLI::App& root, Context& context);  // backup, restore, doctor, master-key
 
 // ---- For the above.

@@ -1,16 +1,13 @@
 #include "manage/json.h"
 
-#include <algorithm>
 #include <array>
-#include <set>
 #include <utility>
 
 #include <boost/json.hpp>
-#include <boost/json/basic_parser_impl.hpp>
 
 #include "base/encoding.h"
 #include "base/time.h"
-#include "core/text.h"
+#include "manage/json_reader.h"
 
 namespace latchkey::manage {
 namespace {
@@ -45,272 +42,8 @@ json::object AccountObject(const core::Account& account, std::string_view plan_n
 
 // ---- Reading
 
-// Walks over a text as the parser does and notes the first member name that stands twice in one
-// object: the parsed value keeps only the last of them, so it can't be seen there.
-struct DuplicateFinder {
-  static constexpr std::size_t max_object_size = SIZE_MAX;
-  static constexpr std::size_t max_array_size = SIZE_MAX;
-  static constexpr std::size_t max_key_size = SIZE_MAX;
-  static constexpr std::size_t max_string_size = SIZE_MAX;
-
-  std::vector<std::set<std::string>> open;
-  std::string name;
-  std::string duplicate;
-  bool found = false;
-
-  using Error = boost::system::error_code;
-  bool on_document_begin(Error&) { return true; }
-  bool on_document_end(Error&) { return true; }
-  bool on_object_begin(Error&) {
-    open.emplace_back();
-    return true;
-  }
-  bool on_object_end(std::size_t, Error&) {
-    open.pop_back();
-    return true;
-  }
-  bool on_array_begin(Error&) { return true; }
-  bool on_array_end(std::size_t, Error&) { return true; }
-  bool on_key_part(json::string_view part, std::size_t, Error&) {
-    name.append(part.data(), part.size());
-    return true;
-  }
-  bool on_key(json::string_view part, std::size_t, Error&) {
-    name.append(part.data(), part.size());
-    if (!open.back().insert(name).second && !found) {
-      found = true;
-      duplicate = name;
-    }
-    name.clear();
-    return true;
-  }
-  bool on_string_part(json::string_view, std::size_t, Error&) { return true; }
-  bool on_string(json::string_view, std::size_t, Error&) { return true; }
-  bool on_number_part(json::string_view, Error&) { return true; }
-  bool on_int64(std::int64_t, json::string_view, Error&) { return true; }
-  bool on_uint64(std::uint64_t, json::string_view, Error&) { return true; }
-  bool on_double(double, json::string_view, Error&) { return true; }
-  bool on_bool(bool, Error&) { return true; }
-  bool on_null(Error&) { return true; }
-  bool on_comment_part(json::string_view, Error&) { return true; }
-  bool on_comment(json::string_view, Error&) { return true; }
-};
-
-// A name from outside, fit to be shown in an answer: cut, since it may be as long as the body.
-std::string ShownName(std::string_view name) {
-  constexpr std::size_t kShown = 64;
-  if (name.size() <= kShown) return std::string(name);
-  std::size_t end = kShown;
-  while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xC0) == 0x80) --end;
-  return std::string(name.substr(0, end)) + "…";
-}
-
-Result<json::object> ParseObject(std::string_view body) {
-  if (body.size() > kMaxJsonBytes) {
-    return MakeError(ErrorCode::kInvalid, "The body is longer than 64 KiB.");
-  }
-  json::parse_options options;
-  options.max_depth = kMaxJsonDepth;
-  boost::system::error_code error;
-  json::value value = json::parse(json::string_view(body.data(), body.size()), error, {}, options);
-  if (error) {
-    return MakeError(ErrorCode::kInvalid,
-                     error == json::error::too_deep
-                         ? "The body is nested more than 8 levels deep."
-                         : "The body is not well-formed JSON; one JSON object is expected.");
-  }
-  if (!value.is_object()) {
-    return MakeError(ErrorCode::kInvalid, "The body must be one JSON object.");
-  }
-  json::basic_parser<DuplicateFinder> finder(options);
-  finder.write_some(false, body.data(), body.size(), error);
-  if (finder.handler().found) {
-    Error duplicate = MakeError(ErrorCode::kInvalid, "A member name stands twice in one object.");
-    duplicate.fields.push_back(
-        {ShownName(finder.handler().duplicate), "It stands twice in one object."});
-    return duplicate;
-  }
-  return std::move(value.as_object());
-}
-
-// Takes members out of an object one by one and gathers what is wrong with them. What is left at
-// the end was never asked for.
-class MemberReader {
- public:
-  explicit MemberReader(json::object object) : object_(std::move(object)) {}
-
-  // Required, and missing: an error.
-  void Require(std::string_view name) {
-    if (!Has(name)) Fail(name, "It is required.");
-  }
-  bool Has(std::string_view name) const { return object_.contains(View(name)); }
-
-  // `clearable`: null gives the empty text.
-  std::optional<std::string> String(std::string_view name, std::size_t max_bytes,
-                                    bool clearable = false) {
-    const std::optional<json::value> value = Take(name);
-    if (!value) return std::nullopt;
-    if (clearable && value->is_null()) return std::string();
-    if (!value->is_string()) {
-      Fail(name, clearable ? "It must be a text, or null." : "It must be a text.");
-      return std::nullopt;
-    }
-    const json::string& text = value->get_string();
-    if (!CheckText(name, std::string_view(text.data(), text.size()), max_bytes)) {
-      return std::nullopt;
-    }
-    return std::string(text.data(), text.size());
-  }
-
-  std::optional<bool> Bool(std::string_view name) {
-    const std::optional<json::value> value = Take(name);
-    if (!value) return std::nullopt;
-    if (!value->is_bool()) {
-      Fail(name, "It must be true or false.");
-      return std::nullopt;
-    }
-    return value->get_bool();
-  }
-
-  std::optional<std::uint64_t> Uint(std::string_view name, std::uint64_t max) {
-    const std::optional<json::value> value = Take(name);
-    if (!value) return std::nullopt;
-    return Number(name, *value, max, false);
-  }
-
-  // null: none.
-  template <typename Uint>
-  std::optional<std::optional<Uint>> UintOrNull(std::string_view name, Uint max) {
-    const std::optional<json::value> value = Take(name);
-    if (!value) return std::nullopt;
-    if (value->is_null()) return std::optional<Uint>();
-    const std::optional<std::uint64_t> number = Number(name, *value, max, true);
-    if (!number) return std::nullopt;
-    return std::optional<Uint>(static_cast<Uint>(*number));
-  }
-
-  std::optional<std::optional<Timestamp>> TimeOrNull(std::string_view name) {
-    const std::optional<json::value> value = Take(name);
-    if (!value) return std::nullopt;
-    if (value->is_null()) return std::optional<Timestamp>();
-    std::optional<Timestamp> time;
-    if (value->is_string()) {
-      time = ParseRfc3339({value->get_string().data(), value->get_string().size()});
-    }
-    if (!time) {
-      Fail(name, "It must be a time such as 2030-01-31T12:00:00Z (RFC 3339), or null.");
-      return std::nullopt;
-    }
-    return time;
-  }
-
-  template <typename T>
-  std::optional<T> Choice(std::string_view name, std::optional<T> (*parse)(std::string_view),
-                          std::string_view choices) {
-    const std::optional<json::value> value = Take(name);
-    if (!value) return std::nullopt;
-    std::optional<T> choice;
-    if (value->is_string()) {
-      choice = parse({value->get_string().data(), value->get_string().size()});
-    }
-    if (!choice) Fail(name, "It must be " + std::string(choices) + ".");
-    return choice;
-  }
-
-  // An object of names to texts, merged into `current` as RFC 7396 says: null takes one out, null
-  // in place of the object takes all.
-  std::optional<std::vector<core::Label>> Labels(std::string_view name,
-                                                 const std::vector<core::Label>& current) {
-    const std::optional<json::value> value = Take(name);
-    if (!value) return std::nullopt;
-    if (value->is_null()) return std::vector<core::Label>();
-    if (!value->is_object()) {
-      Fail(name, "It must be an object of names and texts, or null.");
-      return std::nullopt;
-    }
-    std::vector<core::Label> labels = current;
-    for (const json::key_value_pair& pair : value->get_object()) {
-      const std::string_view label(pair.key().data(), pair.key().size());
-      const std::string field = std::string(name) + "." + ShownName(label);
-      std::erase_if(labels, [&](const core::Label& old) { return old.name == label; });
-      if (pair.value().is_null()) continue;
-      if (!pair.value().is_string()) {
-        Fail(field, "It must be a text, or null.");
-        continue;
-      }
-      const std::string_view text(pair.value().get_string().data(),
-                                  pair.value().get_string().size());
-      if (label.empty()) {
-        Fail(field, "Its name is empty.");
-      } else if (CheckText(field, label, core::kMaxLabelBytes) &&
-                 CheckText(field, text, core::kMaxLabelBytes)) {
-        labels.push_back({std::string(label), std::string(text)});
-      }
-    }
-    if (labels.size() > core::kMaxLabels) {
-      Fail(name, "It may hold at most " + std::to_string(core::kMaxLabels) + " labels.");
-    }
-    std::sort(labels.begin(), labels.end(),
-              [](const core::Label& a, const core::Label& b) { return a.name < b.name; });
-    return labels;
-  }
-
-  void Fail(std::string_view name, std::string detail) {
-    errors_.push_back({std::string(name), std::move(detail)});
-  }
-
-  // Refuses what is left; `read_only` names that the object shows but nobody may set.
-  Status Finish(std::span<const std::string_view> read_only) {
-    for (const json::key_value_pair& pair : object_) {
-      const std::string_view name(pair.key().data(), pair.key().size());
-      const bool known = std::find(read_only.begin(), read_only.end(), name) != read_only.end();
-      Fail(ShownName(name), known ? "It is read-only." : "There is no such field.");
-    }
-    if (errors_.empty()) return {};
-    Error error =
-        MakeError(ErrorCode::kInvalid, errors_.front().field + ": " + errors_.front().detail);
-    error.fields = std::move(errors_);
-    return error;
-  }
-
- private:
-  static json::string_view View(std::string_view text) { return {text.data(), text.size()}; }
-
-  std::optional<json::value> Take(std::string_view name) {
-    const auto found = object_.find(View(name));
-    if (found == object_.end()) return std::nullopt;
-    json::value value = std::move(found->value());
-    object_.erase(found);
-    return value;
-  }
-
-  bool CheckText(std::string_view name, std::string_view text, std::size_t max_bytes) {
-    const std::optional<std::string> wrong = core::CheckLine(text, max_bytes);
-    if (wrong) Fail(name, "It " + *wrong + ".");
-    return !wrong;
-  }
-
-  std::optional<std::uint64_t> Number(std::string_view name, const json::value& value,
-                                      std::uint64_t max, bool or_null) {
-    std::optional<std::uint64_t> number;
-    if (value.is_uint64()) {
-      number = value.get_uint64();
-    } else if (value.is_int64() && value.get_int64() >= 0) {
-      number = static_cast<std::uint64_t>(value.get_int64());
-    }
-    if (!number || *number > max) {
-      Fail(name, "It must be a whole number from 0 to " + std::to_string(max) +
-                     (or_null ? ", or null." : "."));
-      return std::nullopt;
-    }
-    return number;
-  }
-
-  json::object object_;
-  std::vector<FieldError> errors_;
-};
-
 constexpr std::size_t kMaxNameBytes = 63;
+constexpr std::size_t kMaxFullNameBytes = kMaxNameBytes + 1 + core::kMaxDatasetNameBytes;
 
 constexpr std::array<std::string_view, 6> kTokenReadOnly = {"id",    "kind",       "environment",
                                                             "token", "created_at", "created_by"};
@@ -321,9 +54,10 @@ constexpr std::array<std::string_view, 2> kPlanNeverSet = {"id", "created_at"};
 constexpr std::array<std::string_view, 4> kAccountReadOnly = {"id", "workspace", "state",
                                                               "created_at"};
 constexpr std::array<std::string_view, 3> kAccountNeverSet = {"id", "state", "created_at"};
+constexpr std::array<std::string_view, 2> kLegacyMapReadOnly = {"kind", "updated_at"};
 
 // "warnings" may stand in an answer that saves and is ignored when it is sent back (wire.md §9).
-void DropWarnings(json::object& object) { object.erase("warnings"); }
+void DropWarnings(MemberReader& reader) { reader.Drop("warnings"); }
 
 void ReadTokenSettings(MemberReader& reader, const std::vector<core::Label>& labels,
                        std::optional<core::TokenKind> kind, service::TokenSettings& input) {
@@ -345,11 +79,10 @@ void ReadPlanSettings(MemberReader& reader, service::PlanSettings& settings) {
   settings.monthly_core_credits = reader.Uint("monthly_core_credits", service::kMaxMonthlyCredits);
   settings.pay_as_you_go = reader.Bool("pay_as_you_go");
   settings.premium_data = reader.Bool("premium_data");
-  settings.max_tokens = reader.UintOrNull<std::uint32_t>("max_tokens", INT32_MAX);
-  settings.max_datasets = reader.UintOrNull<std::uint32_t>("max_datasets", INT32_MAX);
-  settings.max_storage_bytes =
-      reader.UintOrNull<std::uint64_t>("max_storage_bytes", service::kMaxStorageBytes);
-  settings.max_jobs = reader.UintOrNull<std::uint32_t>("max_jobs", INT32_MAX);
+  settings.max_tokens = reader.Uint32OrNull("max_tokens");
+  settings.max_datasets = reader.Uint32OrNull("max_datasets");
+  settings.max_storage_bytes = reader.UintOrNull("max_storage_bytes", service::kMaxStorageBytes);
+  settings.max_jobs = reader.Uint32OrNull("max_jobs");
 }
 
 }  // namespace
@@ -451,6 +184,19 @@ std::string ImportReportJson(const service::ImportReport& report) {
   return text.append("}");
 }
 
+std::string LegacyMapJson(const core::LegacyMap& map, std::string_view dataset) {
+  json::object renames;
+  for (const core::LegacyRename& rename : map.renames) {
+    renames.emplace(Text(rename.name), Text(rename.field));
+  }
+  return json::serialize(json::object{
+      {"kind", Text(core::ToString(map.kind))},
+      {"dataset", TextOrNull(dataset)},
+      {"renames", std::move(renames)},
+      {"updated_at", FormatRfc3339(map.updated_at)},
+  });
+}
+
 std::string ListJson(std::span<const std::string> items, std::string_view next_page_token) {
   std::string text = "{\"items\":[";
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -467,10 +213,10 @@ std::string ListJson(std::span<const std::string> items, std::string_view next_p
 }
 
 Result<service::NewToken> ParseTokenCreation(std::string_view body) {
-  Result<json::object> object = ParseObject(body);
-  if (!object.ok()) return std::move(object).error();
-  DropWarnings(*object);
-  MemberReader reader(std::move(*object));
+  Result<MemberReader> opened = MemberReader::Open(body);
+  if (!opened.ok()) return std::move(opened).error();
+  MemberReader& reader = *opened;
+  DropWarnings(reader);
   service::NewToken token;
   reader.Require("kind");
   const auto kind = reader.Choice("kind", core::ParseTokenKind, "\"publishable\" or \"secret\"");
@@ -484,10 +230,10 @@ Result<service::NewToken> ParseTokenCreation(std::string_view body) {
 
 Result<service::TokenSettings> ParseTokenPatch(std::string_view body,
                                                const core::TokenRecord& current) {
-  Result<json::object> object = ParseObject(body);
-  if (!object.ok()) return std::move(object).error();
-  DropWarnings(*object);
-  MemberReader reader(std::move(*object));
+  Result<MemberReader> opened = MemberReader::Open(body);
+  if (!opened.ok()) return std::move(opened).error();
+  MemberReader& reader = *opened;
+  DropWarnings(reader);
   service::TokenSettings settings;
   ReadTokenSettings(reader, current.profile.labels, current.token.kind, settings);
   if (Status status = reader.Finish(kTokenReadOnly); !status.ok()) return status.error();
@@ -495,9 +241,9 @@ Result<service::TokenSettings> ParseTokenPatch(std::string_view body,
 }
 
 Result<service::NewPlan> ParsePlanCreation(std::string_view body) {
-  Result<json::object> object = ParseObject(body);
-  if (!object.ok()) return std::move(object).error();
-  MemberReader reader(std::move(*object));
+  Result<MemberReader> opened = MemberReader::Open(body);
+  if (!opened.ok()) return std::move(opened).error();
+  MemberReader& reader = *opened;
   service::NewPlan plan;
   reader.Require("name");
   plan.name = reader.String("name", kMaxNameBytes).value_or("");
@@ -507,9 +253,9 @@ Result<service::NewPlan> ParsePlanCreation(std::string_view body) {
 }
 
 Result<service::PlanSettings> ParsePlanPatch(std::string_view body) {
-  Result<json::object> object = ParseObject(body);
-  if (!object.ok()) return std::move(object).error();
-  MemberReader reader(std::move(*object));
+  Result<MemberReader> opened = MemberReader::Open(body);
+  if (!opened.ok()) return std::move(opened).error();
+  MemberReader& reader = *opened;
   service::PlanSettings settings;
   ReadPlanSettings(reader, settings);
   if (Status status = reader.Finish(kPlanReadOnly); !status.ok()) return status.error();
@@ -517,9 +263,9 @@ Result<service::PlanSettings> ParsePlanPatch(std::string_view body) {
 }
 
 Result<AccountInput> ParseAccountCreation(std::string_view body) {
-  Result<json::object> object = ParseObject(body);
-  if (!object.ok()) return std::move(object).error();
-  MemberReader reader(std::move(*object));
+  Result<MemberReader> opened = MemberReader::Open(body);
+  if (!opened.ok()) return std::move(opened).error();
+  MemberReader& reader = *opened;
   AccountInput input;
   reader.Require("workspace");
   reader.Require("plan");
@@ -531,9 +277,9 @@ Result<AccountInput> ParseAccountCreation(std::string_view body) {
 }
 
 Result<AccountInput> ParseAccountPatch(std::string_view body) {
-  Result<json::object> object = ParseObject(body);
-  if (!object.ok()) return std::move(object).error();
-  MemberReader reader(std::move(*object));
+  Result<MemberReader> opened = MemberReader::Open(body);
+  if (!opened.ok()) return std::move(opened).error();
+  MemberReader& reader = *opened;
   AccountInput input;
   input.title = reader.String("title", core::kMaxTitleBytes, true);
   input.plan = reader.String("plan", kMaxNameBytes);
@@ -541,11 +287,26 @@ Result<AccountInput> ParseAccountPatch(std::string_view body) {
   return input;
 }
 
+Result<LegacyMapInput> ParseLegacyMap(std::string_view body) {
+  Result<MemberReader> opened = MemberReader::Open(body);
+  if (!opened.ok()) return std::move(opened).error();
+  MemberReader& reader = *opened;
+  LegacyMapInput input;
+  reader.Require("dataset");
+  input.dataset = reader.String("dataset", kMaxFullNameBytes).value_or("");
+  const auto renames = reader.Texts("renames", core::kMaxFieldNameBytes);
+  if (renames) {
+    for (const auto& [name, field] : *renames) input.renames.push_back({name, field});
+  }
+  if (Status status = reader.Finish(kLegacyMapReadOnly); !status.ok()) return status.error();
+  return input;
+}
+
 Status ParseNothing(std::string_view body) {
   if (body.empty()) return {};
-  Result<json::object> object = ParseObject(body);
-  if (!object.ok()) return std::move(object).error();
-  return MemberReader(std::move(*object)).Finish({});
+  Result<MemberReader> reader = MemberReader::Open(body);
+  if (!reader.ok()) return std::move(reader).error();
+  return reader->Finish({});
 }
 
 }  // namespace latchkey::manage

@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "core/account.h"
 #include "core/dataset.h"
+#include "core/legacy_map.h"
 #include "core/token.h"
 #include "service/accounts.h"
 #include "service/datasets.h"
@@ -38,6 +39,8 @@ std::string NewAccountJson(const core::Account& account, std::string_view plan_n
                            std::span<const std::string> tokens);
 std::string DatasetJson(const core::Dataset& dataset);
 std::string ImportReportJson(const service::ImportReport& report);
+// `dataset`: its full name; empty: it is gone.
+std::string LegacyMapJson(const core::LegacyMap& map, std::string_view dataset);
 // {"items":[…],"next_page_token":…}; an empty token is null.
 std::string ListJson(std::span<const std::string> items, std::string_view next_page_token);
 
@@ -63,6 +66,13 @@ struct AccountInput {
 // `workspace` and `plan` are required.
 Result<AccountInput> ParseAccountCreation(std::string_view body);
 Result<AccountInput> ParseAccountPatch(std::string_view body);
+
+struct LegacyMapInput {
+  std::string dataset;  // "core/STOCKS"
+  std::vector<core::LegacyRename> renames;
+};
+// `dataset` is required.
+Result<LegacyMapInput> ParseLegacyMap(std::string_view body);
 
 // Of verbs that take nothing: an empty body or {}.
 Status ParseNothing(std::string_view body);

@@ -35,6 +35,7 @@ class Accounts;
 class Answers;
 class Catalogue;
 class Datasets;
+class LegacyMaps;
 class TokenIndex;
 class Tokens;
 }  // namespace latchkey::service
@@ -49,6 +50,7 @@ struct Dependencies {
   service::Answers& answers;
   service::Datasets& datasets;
   service::Catalogue& catalogue;
+  service::LegacyMaps& legacy_maps;
   WorkerPool& pool;
   const Clock& clock;
   Entropy& entropy;  // thread-safe

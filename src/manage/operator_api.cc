@@ -48,6 +48,11 @@ Reply OperatorApi::Run(const Call& call) {
     case Route::kGetDataset:
     case Route::kDeleteDataset:
       return RunForDataset(call);
+    case Route::kListLegacyMaps:
+    case Route::kGetLegacyMap:
+    case Route::kPutLegacyMap:
+    case Route::kDeleteLegacyMap:
+      return legacy_maps_.Run(call);
     case Route::kBackup:
       return Backup(call);
     case Route::kRotateMasterKey:

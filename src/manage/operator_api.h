@@ -4,6 +4,7 @@
 #pragma once
 
 #include "manage/call.h"
+#include "manage/legacy_maps_api.h"
 #include "manage/manage.h"
 #include "manage/tokens_api.h"
 #include "service/accounts.h"
@@ -22,6 +23,7 @@ class OperatorApi {
         catalogue_(dependencies.catalogue),
         answers_(dependencies.answers),
         options_(options),
+        legacy_maps_(dependencies.legacy_maps, dependencies.catalogue),
         tokens_(tokens) {}
 
   // Any route of the internal plane but an import.
@@ -51,6 +53,7 @@ class OperatorApi {
   service::Catalogue& catalogue_;
   service::Answers& answers_;
   const InternalOptions& options_;
+  LegacyMapsApi legacy_maps_;
   TokensApi& tokens_;
 };
 

@@ -44,6 +44,10 @@ constexpr std::array kInternalRoutes = {
               Route::kDeleteDataset},
     RouteInfo{Method::kPost, "/operator/v1/datasets/{workspace}/{dataset}:import",
               Route::kImportDataset},
+    RouteInfo{Method::kGet, "/operator/v1/legacy-maps", Route::kListLegacyMaps},
+    RouteInfo{Method::kGet, "/operator/v1/legacy-maps/{form}", Route::kGetLegacyMap},
+    RouteInfo{Method::kPut, "/operator/v1/legacy-maps/{form}", Route::kPutLegacyMap},
+    RouteInfo{Method::kDelete, "/operator/v1/legacy-maps/{form}", Route::kDeleteLegacyMap},
     RouteInfo{Method::kPost, "/operator/v1/backup", Route::kBackup},
     RouteInfo{Method::kPost, "/operator/v1/master-key:rotate", Route::kRotateMasterKey},
     RouteInfo{Method::kGet, "/healthz", Route::kHealth},
@@ -87,6 +91,7 @@ bool TakesJsonBody(Route route) {
     case Route::kPatchAccount:
     case Route::kSuspendAccount:
     case Route::kResumeAccount:
+    case Route::kPutLegacyMap:
     case Route::kBackup:
     case Route::kRotateMasterKey:
       return true;
@@ -102,6 +107,7 @@ std::span<const std::string_view> ParametersOf(Route route) {
     case Route::kListDatasets:
       return kPageParameters;
     case Route::kListPlans:
+    case Route::kListLegacyMaps:
       return kPlainPageParameters;
     case Route::kImportDataset:
       return kImportParameters;

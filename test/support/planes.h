@@ -34,6 +34,7 @@
 #include "service/catalogue.h"
 #include "service/datasets.h"
 #include "service/idempotency.h"
+#include "service/legacy_maps.h"
 #include "service/master_key.h"
 #include "service/state.h"
 #include "service/token_index.h"
@@ -94,6 +95,8 @@ class Planes {
     datasets.emplace(*store, *records, catalogue, clock, entropy,
                      service::DatasetsOptions{.spool_directory = folder.path()});
     if (!datasets->Load().ok()) std::abort();
+    legacy_maps.emplace(*store, clock);
+    if (!legacy_maps->Load().ok()) std::abort();
     access_log = Must(AccessLog::Open(folder.File("access.log")));
     pool.emplace(workers, queue);
 
@@ -113,9 +116,10 @@ class Planes {
     if (adjust) adjust(internal);
     manage::ManageOptions manage;
     manage.host_names = {"manage.example.com"};
-    planes.emplace(manage::Dependencies{index, *tokens, *accounts, *answers, *datasets, catalogue,
-                                        *pool, clock, entropy, *access_log, metrics, log},
-                   manage, std::move(internal));
+    planes.emplace(
+        manage::Dependencies{index, *tokens, *accounts, *answers, *datasets, catalogue,
+                             *legacy_maps, *pool, clock, entropy, *access_log, metrics, log},
+        manage, std::move(internal));
     server.emplace(2);
     manage_port =
         Listen("manage", [this](int thread) { return planes->MakeManageHandler(thread); });
@@ -179,6 +183,7 @@ class Planes {
   std::optional<service::Answers> answers;
   service::Catalogue catalogue;
   std::optional<service::Datasets> datasets;
+  std::optional<service::LegacyMaps> legacy_maps;
   std::unique_ptr<AccessLog> access_log;
   Metrics metrics{ReasonNames()};
   int log_fd = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
