@@ -69,6 +69,8 @@ TEST(DatasetTest, ADefinitionThatCannotHoldIsRefusedNamingTheField) {
       {"workspace", [](Dataset& d) { d.owner = AccountId{7}; }},
       {"workspace", [](Dataset& d) { d.dataset_class = DatasetClass::kWorkspace; }},
       {"title", [](Dataset& d) { d.title = std::string(257, 'x'); }},
+      {"source", [](Dataset& d) { d.source = std::string(257, 'x'); }},
+      {"source", [](Dataset& d) { d.source = "\xFF"; }},
       {"name", [](Dataset& d) { d.name = "_system"; }},
   };
   for (const Case& c : cases) {
@@ -79,6 +81,82 @@ TEST(DatasetTest, ADefinitionThatCannotHoldIsRefusedNamingTheField) {
     ASSERT_EQ(status.error().fields.size(), 1U);
     EXPECT_EQ(status.error().fields[0].field, c.field) << status.error().public_text;
   }
+}
+
+TEST(DatasetTest, WhileRecordsStandADefinitionMayGrowAndWiden) {
+  void (*const allowed[])(Dataset&) = {
+      [](Dataset&) {},
+      [](Dataset& d) { d.title = "Prices", d.source = "us", d.name = "OTHER", d.weight = 2; },
+      [](Dataset& d) { d.test = true; },
+      [](Dataset& d) { d.fields.push_back({"new", FieldType::kObject, false}); },
+      [](Dataset& d) { d.fields[2].type = FieldType::kAny; },
+      [](Dataset& d) { d.fields[3].type = FieldType::kNumber; },
+      [](Dataset& d) { d.fields[3].type = FieldType::kAny; },
+      [](Dataset& d) { d.fields[0].type = FieldType::kAny; },
+      [](Dataset& d) { d.fields[3].required = false; },
+  };
+  Dataset before = Stocks();
+  before.fields.push_back({"volume", FieldType::kInteger, true});
+  for (const auto change : allowed) {
+    Dataset after = before;
+    change(after);
+    ASSERT_TRUE(CheckDataset(after).ok());
+    const Status status = CheckDatasetChange(before, after);
+    EXPECT_TRUE(status.ok()) << status.error().public_text;
+  }
+}
+
+TEST(DatasetTest, AChangeThatRecordsCouldNotFollowIsRefusedNamingTheField) {
+  struct Case {
+    const char* field;
+    void (*change)(Dataset&);
+  };
+  const Case cases[] = {
+      {"price", [](Dataset& d) { d.fields.erase(d.fields.begin() + 2); }},
+      {"volume", [](Dataset& d) { d.fields.pop_back(); }},
+      {"volume", [](Dataset& d) { d.fields[3].name = "Volume"; }},
+      {"price", [](Dataset& d) { std::swap(d.fields[2], d.fields[3]); }},
+      {"symbol",
+       [](Dataset& d) { d.fields.insert(d.fields.begin(), {"new", FieldType::kAny, false}); }},
+      {"price", [](Dataset& d) { d.fields[2].type = FieldType::kInteger; }},
+      {"price", [](Dataset& d) { d.fields[2].type = FieldType::kString; }},
+      {"volume", [](Dataset& d) { d.fields[3].type = FieldType::kString; }},
+      {"symbol", [](Dataset& d) { d.fields[0].type = FieldType::kDate; }},
+      {"price", [](Dataset& d) { d.fields[2].required = true; }},
+      {"new", [](Dataset& d) { d.fields.push_back({"new", FieldType::kAny, true}); }},
+      {"key", [](Dataset& d) { d.key_field = "volume"; }},
+      {"key", [](Dataset& d) { d.key_field = ""; }},
+      {"subkey", [](Dataset& d) { d.subkey_field = "volume"; }},
+      {"date", [](Dataset& d) { d.date_field = ""; }},
+  };
+  Dataset before = Stocks();
+  before.fields.push_back({"volume", FieldType::kInteger, false});
+  for (const Case& c : cases) {
+    Dataset after = before;
+    c.change(after);
+    ASSERT_TRUE(CheckDataset(after).ok()) << c.field;
+    const Status status = CheckDatasetChange(before, after);
+    ASSERT_FALSE(status.ok()) << c.field;
+    ASSERT_EQ(status.error().fields.size(), 1U);
+    EXPECT_EQ(status.error().fields[0].field, c.field) << status.error().public_text;
+  }
+  before.fields[2].type = FieldType::kAny;
+  Dataset after = before;
+  after.fields[2].type = FieldType::kNumber;
+  EXPECT_FALSE(CheckDatasetChange(before, after).ok());
+}
+
+TEST(DatasetTest, AskedFieldsTakeTheOrderInWhichRecordsStand) {
+  const auto order = [](std::vector<const char*> asked) {
+    std::vector<Field> fields;
+    for (const char* name : asked) fields.push_back({name, FieldType::kAny, false});
+    std::string names;
+    for (const Field& field : InStandingOrder(Stocks().fields, fields)) names += field.name + " ";
+    return names;
+  };
+  EXPECT_EQ(order({"price", "new", "date", "symbol", "more"}), "symbol date price new more ");
+  EXPECT_EQ(order({"Date", "price"}), "price Date ");
+  EXPECT_EQ(order({}), "");
 }
 
 }  // namespace

@@ -122,6 +122,8 @@ std::string_view Expected(FieldType type) {
       return "must be a JSON object";
     case FieldType::kArray:
       return "must be a JSON array";
+    case FieldType::kString:
+      return "must be a text";
     default:
       return "can't be taken";
   }

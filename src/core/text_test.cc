@@ -32,5 +32,18 @@ TEST(TextTest, RefusesIllFormedUtf8) {
   }
 }
 
+TEST(TextTest, ShownTextsAreWellFormedAndBounded) {
+  EXPECT_EQ(ShownText("", 10), "");
+  EXPECT_EQ(ShownText("abc", 3), "abc");
+  EXPECT_EQ(ShownText("abc", 2), "ab");
+  EXPECT_EQ(ShownText("abc", 0), "");
+  EXPECT_EQ(ShownText("\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80", 9),
+            "\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80");
+  EXPECT_EQ(ShownText("\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80", 8), "\xC3\xA4\xE2\x82\xAC");
+  EXPECT_EQ(ShownText("a\x80\xFF\xC3", 100), "a\uFFFD\uFFFD\uFFFD");
+  EXPECT_EQ(ShownText("\xC3(\xE2\x82(\xED\xA0\x80", 100), "\uFFFD(\uFFFD\uFFFD(\uFFFD\uFFFD\uFFFD");
+  EXPECT_EQ(ShownText("\xFF\xFF", 5), "\uFFFD");
+}
+
 }  // namespace
 }  // namespace latchkey::core
