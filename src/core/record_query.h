@@ -22,8 +22,8 @@ namespace latchkey::core {
 //   offset    without that many of them
 //   limit     at most that many
 // With date_field, the value of that field stands for the record's date in range and order; a
-// record that has no date there (absent, null, another value) takes no part; equal ones are
-// ordered by key, subkey and then by the record's own date, the newest first.
+// record that has no date there (absent, null, another value) takes no part; equal ones stand in
+// the order that they would have without date_field.
 struct RecordQuery {
   std::optional<std::string> key;           // folded to lower case; absent: the whole dataset
   std::optional<std::string> subkey;        // folded; only with a key; "": records without one
@@ -63,6 +63,8 @@ struct RecordsRequest {
   bool schema = false;                 // the definitions are asked for, not the records
   bool include_system = false;         // includeSystemRecordProperties=true
   std::optional<RecordFormat> format;  // what `format` says; absent: Accept decides
+  // Which parameter asked for days ("range", "on", "from", "to", "next"), for errors; else empty.
+  std::string_view days_parameter;
   // The same parameters mean the same until then, exclusive: the end of the UTC day for a relative
   // range, `now` itself (so: not at all) with `next`, else Timestamp::max().
   Timestamp valid_until = Timestamp::max();

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/result.h"
@@ -27,8 +28,9 @@ std::optional<std::string_view> ValueAt(std::string_view values, std::size_t ind
 // core and premium carry them after their fields, and a field of exactly the same name gives way to
 // them; records of a workspace as an object of this name, when asked for.
 inline constexpr std::string_view kSystemObjectName = "_systemRecordProperties";
-// True for the five of core and premium; a workspace's dataset has none to be named in a filter.
-bool IsSystemProperty(const Dataset& dataset, std::string_view name);
+// Those that a filter may name beside the fields: the five of core and premium; of a workspace
+// none.
+std::span<const std::string_view> SystemProperties(const Dataset& dataset);
 
 enum class RecordTextForm : std::uint8_t { kJson, kJsonLines, kCsv };
 
@@ -44,6 +46,7 @@ struct RecordTextOptions {
   };
   System system = System::kUsual;
   bool reverse = false;  // each Append from its last record to its first
+  std::uint64_t max_bytes = UINT64_MAX;
 };
 RecordTextOptions TextOptions(const RecordsRequest& request, RecordFormat format);
 
@@ -51,63 +54,75 @@ RecordTextOptions TextOptions(const RecordsRequest& request, RecordFormat format
 //
 //   RecordWriter writer(options, datasets);
 //   for (…) if (Status status = writer.Append(which, records); !status.ok()) …
-//   std::string text = writer.Finish();
+//   Result<std::string> text = writer.Finish();
 //
 // JSON: one array of objects, a value that is missing at the end is null. JSON Lines: one object a
 // line, each ends with LF. CSV: a header line and one line per record, CRLF (RFC 4180), quoted
-// where it must be; the columns of all datasets in the order of their first appearance, empty where
-// a record has no such field or null; an empty text is "". In CSV a workspace's system properties
-// are columns named "_systemRecordProperties.id" and so on. Values are never altered (a text that
-// starts with "=" stays one).
+// where it must be; the columns of all datasets in the order of their first appearance (with a
+// filter in its order), empty where a record has no such field or null; an empty text is "". In CSV
+// a workspace's system properties are columns named "_systemRecordProperties.id" and so on. Values
+// are never altered (a text that starts with "=" stays one).
 class RecordWriter {
  public:
   // The datasets must outlive the writer; the list of them is copied.
   RecordWriter(RecordTextOptions options, std::span<const Dataset* const> datasets);
+  RecordWriter(const RecordWriter&) = delete;
+  RecordWriter& operator=(const RecordWriter&) = delete;
 
   // The next records, of the dataset of this index. kCorrupt if the values of a record are not what
-  // an import makes; the text is then of no use.
+  // an import makes; kLimit when the text outgrows max_bytes. The text is then of no use.
   Status Append(std::size_t dataset, std::span<const Record> records);
 
   std::uint64_t records() const { return records_; }  // appended so far
   std::uint64_t bytes() const { return taken_ + text_.size(); }
   // What stands there so far, to be sent already; the rest comes with the next call or with Finish.
   std::string TakeText();
-  // The end of the text (all of it, if nothing was taken). Once, last.
-  std::string Finish();
+  // The end of the text (all of it, if nothing was taken). Once, last. kLimit as Append.
+  Result<std::string> Finish();
 
  private:
-  // One part of a record's text: a field's value or a system property.
+  enum class PartKind : std::uint8_t { kField, kConstant, kKey, kSubkey, kDate, kUpdated };
+  // One part of a record's text: the value of a field or a system property.
   struct Part {
-    std::string label;  // JSON: `"name":` with the comma before it, if one belongs there
-    int field = -1;     // the index of the field, or -1
-    int system = -1;    // which system property, or -1
-    int column = -1;    // CSV
+    PartKind kind = PartKind::kField;
+    int field = -1;  // of kField: which
+    std::string_view name;
+    // JSON: what stands before the value, from the comma to the colon, in Plan::labels, and of
+    // kConstant the value as well. CSV: of kConstant the cell.
+    std::size_t label = 0;
+    std::size_t label_size = 0;
+    std::size_t column = 0;  // CSV; the parts stand in the order of their columns
   };
   struct Plan {
     bool made = false;
-    bool in_order = false;  // the parts that are fields ascend by index, system ones follow
+    bool ascending = true;       // the fields' indices ascend from part to part
+    bool system_object = false;  // the system properties end as an object of their own
     std::vector<Part> parts;
-    std::vector<int> part_of_column;  // CSV: for each column the index of its part, or -1
-    std::string system_opening;       // JSON of a workspace: `,"_systemRecordProperties":{`
-    std::string id_json;
-    std::size_t labels_bytes = 0;
+    std::string labels;  // with kLabelSlack bytes more at the end
   };
+  static void AddField(const Dataset& dataset, int field, Plan& plan);
+  static void AddSystem(std::size_t property, std::string_view name, Plan& plan);
+  void AddFiltered(const Dataset& dataset, std::vector<bool>& taken, Plan& plan) const;
+  void AddLabels(const Dataset& dataset, Plan& plan) const;
   void MakePlan(const Dataset& dataset, Plan& plan) const;
   void MakeHeader();
-  Status AppendJson(const Dataset& dataset, const Plan& plan, const Record& record);
-  Status AppendCsv(const Dataset& dataset, const Plan& plan, const Record& record);
+  bool AppendJson(const Plan& plan, const Record& record);
+  bool AppendCsv(const Plan& plan, const Record& record);
+  Error TooLarge() const;
 
   RecordTextOptions options_;
   std::vector<const Dataset*> datasets_;
   std::vector<Plan> plans_;
-  std::vector<std::string> columns_;  // CSV
+  std::unordered_map<std::string_view, std::size_t> filter_;  // the names' places in the filter
+  std::vector<std::string_view> columns_;                     // CSV
   std::vector<std::string_view> values_;
+  std::string scratch_;
   std::uint64_t records_ = 0;
   std::uint64_t taken_ = 0;
   std::string text_;
 };
 
-// One dataset's records in one text: the array, or the CSV with its header line.
+// One dataset's records in one text: the array, or the CSV with its header line. kCorrupt as above.
 Status AppendRecordsJson(std::string& out, const Dataset& dataset, std::span<const Record> records);
 Status AppendRecordsCsv(std::string& out, const Dataset& dataset, std::span<const Record> records);
 

@@ -34,8 +34,8 @@ struct DayRange {
 // nullopt for anything else, and for a day before 0001-01-01.
 std::optional<DayRange> ParseDayRange(std::string_view text, Date today);
 
-// The same day of the month that many months back (at most 12 × 99999), or the last day of that
-// month if it is shorter. Years below 1 come out as such.
-std::chrono::year_month_day MonthsBack(std::chrono::year_month_day day, std::uint32_t months);
+// The same day of the month that many months before, or the last day of that month if it is
+// shorter. nullopt before 0001-01-01.
+std::optional<Date> MonthsBefore(Date day, std::uint64_t months);
 
 }  // namespace latchkey::core
