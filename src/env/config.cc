@@ -275,6 +275,14 @@ std::vector<Setting> MakeSettings() {
   add("limits.import_bytes", "", Kind::kSize, "\"1KiB\" to \"1024GiB\"",
       SizeText(defaults.limits.import_bytes), "The body of one import.",
       Size(MEMBER(limits.import_bytes), 1024, std::int64_t{1} << 40));
+  add("limits.record_bytes", "", Kind::kSize, "\"1KiB\" to \"256MiB\"",
+      SizeText(defaults.limits.record_bytes),
+      "The body of one POST /v1/record, which is held in memory.",
+      Size(MEMBER(limits.record_bytes), 1024, std::int64_t{256} << 20));
+  add("limits.upload_bytes", "", Kind::kSize, "\"1KiB\" to \"1024GiB\"",
+      SizeText(defaults.limits.upload_bytes),
+      "The file of one POST /v1/data, which is streamed to disk.",
+      Size(MEMBER(limits.upload_bytes), 1024, std::int64_t{1} << 40));
   add("limits.connections", "", Kind::kNumber, "16 to 1000000",
       fmt::format("{}", defaults.limits.connections), "Open connections per listener.",
       Number(MEMBER(limits.connections), 16, 1'000'000));
@@ -315,6 +323,9 @@ std::vector<Setting> MakeSettings() {
   add("datasets.max_records", "", Kind::kNumber, "1 to 1000000",
       fmt::format("{}", defaults.datasets.max_records), "Records of one answer.",
       Number(MEMBER(datasets.max_records), 1, 1'000'000));
+  add("datasets.answer_bytes", "", Kind::kSize, "\"64KiB\" to \"1GiB\"",
+      SizeText(defaults.datasets.answer_bytes), "The text of one answer.",
+      Size(MEMBER(datasets.answer_bytes), 64 * 1024, std::int64_t{1} << 30));
   add("datasets.query_timeout", "", Kind::kTime, "a span of time, \"100ms\" to \"5m\"",
       TimeText(defaults.datasets.query_timeout), "What a query may take before it is given up.",
       Time(MEMBER(datasets.query_timeout), milliseconds(100), milliseconds(300'000)));

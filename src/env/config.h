@@ -63,6 +63,8 @@ struct Config {
     std::size_t url_bytes = 8 * 1024;
     std::size_t body_bytes = 64 * 1024;                      // of JSON bodies
     std::uint64_t import_bytes = 4ULL * 1024 * 1024 * 1024;  // of one import
+    std::size_t record_bytes = 16 * 1024 * 1024;             // of one POST /v1/record
+    std::uint64_t upload_bytes = 4ULL * 1024 * 1024 * 1024;  // of one POST /v1/data
     std::size_t connections = 20'000;
     std::size_t connections_per_address = 1'024;
     std::chrono::milliseconds head_timeout{10'000};
@@ -81,8 +83,9 @@ struct Config {
   } log;
 
   struct Datasets {
-    std::size_t cache_bytes = 64 * 1024 * 1024;  // prepared answers
-    std::size_t max_records = 10'000;            // of one answer
+    std::size_t cache_bytes = 64 * 1024 * 1024;     // prepared answers
+    std::size_t max_records = 10'000;               // of one answer
+    std::uint64_t answer_bytes = 32 * 1024 * 1024;  // of one answer
     std::chrono::milliseconds query_timeout{5'000};
   } datasets;
 
