@@ -43,6 +43,27 @@ std::optional<std::int64_t> ParseEnglish(std::string_view text) {
   return ToUnixMillis(Timestamp(std::chrono::sys_days(date)));
 }
 
+constexpr std::size_t kBlankAt = 10;  // between date and time
+constexpr std::size_t kSecondsEnd = 19;
+constexpr std::size_t kMaxTimeBytes = 64;
+
+// A date-time, with what RFC 3339 demands put in its place.
+std::optional<DateValue> ParseDateTime(std::string_view text) {
+  if (text.size() < kSecondsEnd || text.size() >= kMaxTimeBytes) return std::nullopt;
+  std::array<char, kMaxTimeBytes> full;
+  std::size_t size = text.copy(full.data(), text.size());
+  const bool blank = full[kBlankAt] == ' ';
+  if (blank) full[kBlankAt] = 'T';
+  if (IsDigit(text.back()) && text.find_first_of("+-", kSecondsEnd) == std::string_view::npos) {
+    full[size++] = 'Z';
+  }
+  const std::optional<Timestamp> time = ParseRfc3339(std::string_view(full.data(), size));
+  if (!time) return std::nullopt;
+  const std::int64_t millis = ToUnixMillis(*time);  // an offset may lead out of the years
+  if (millis < kFirstMillis || millis > kLastMillis) return std::nullopt;
+  return DateValue{millis, blank ? DateForm::kBlank : DateForm::kIso};
+}
+
 }  // namespace
 
 std::optional<DateValue> ParseDateText(std::string_view text) {
@@ -53,9 +74,7 @@ std::optional<DateValue> ParseDateText(std::string_view text) {
       if (!date) return std::nullopt;
       return DateValue{ToUnixMillis(Timestamp(*date)), DateForm::kIso};
     }
-    const std::optional<Timestamp> time = ParseRfc3339(text);
-    if (!time) return std::nullopt;
-    return DateValue{ToUnixMillis(*time), DateForm::kIso};
+    return ParseDateTime(text);
   }
   const std::optional<std::int64_t> english = ParseEnglish(text);
   if (!english) return std::nullopt;
@@ -77,7 +96,11 @@ std::optional<DateValue> ParseDateOrMillis(std::string_view text) {
 void AppendDateJson(std::string& out, std::string_view text, const DateValue& value) {
   switch (value.form) {
     case DateForm::kIso:
-      AppendJsonString(out, text);
+      out.append("\"").append(text).append("\"");  // digits and signs alone
+      break;
+    case DateForm::kBlank:
+      out.append("\"").append(text.substr(0, kBlankAt)).append("T");
+      out.append(text.substr(kBlankAt + 1)).append("\"");
       break;
     case DateForm::kEnglish:
       AppendJsonString(

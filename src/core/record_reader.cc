@@ -281,11 +281,11 @@ Status RecordFileReader::TakeElement(std::string_view& bytes) {
 // Where the value ends in `bytes`; `end` stays as it is if it does not.
 Status RecordFileReader::FindEnd(std::string_view bytes, std::size_t& end) {
   for (std::size_t at = 0; at < bytes.size(); ++at) {
+    const char c = bytes[at];
     if (escaped_) {
       escaped_ = false;
-      continue;
+      if (c == '"' || c == '\\') continue;
     }
-    const char c = bytes[at];
     const std::uint8_t stops = in_string_ ? kStopsInString : kStopsOutside;
     if ((kStops[static_cast<unsigned char>(c)] & stops) == 0) continue;
     if (in_string_) {

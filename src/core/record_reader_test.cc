@@ -164,6 +164,7 @@ TEST(RecordFileReaderTest, EndsWithAnErrorWhereAnArrayIsNoJson) {
       {"[{\"a\":1]]", "line 1: it is not JSON"},
       {"[{\"a\":[}]", "line 1: it is not JSON"},
       {"[{\"a\":\"\n\"}]", "line 1: it is not JSON"},
+      {"[\n{\"a\":\"\\\n", "line 2: it is not JSON"},
       {"[x]", "line 1: it is not JSON"},
       {"[tru]", "line 1: it is not JSON"},
       {"[01]", "line 1: it is not JSON"},

@@ -472,6 +472,9 @@ Status RowConverter::Convert(std::span<const std::string_view> cells, Record& re
 
 Status RowConverter::Convert(std::span<const JsonMember> members, Record& record) const {
   // Of each field the member, on the stack: a record costs no memory of its own.
+  if (fields_.size() > kMaxFields) {
+    return MakeError(ErrorCode::kInternal, "the definition has too many fields");
+  }
   std::array<const JsonMember*, kMaxFields> member_of_field;
   std::fill_n(member_of_field.begin(), fields_.size(), nullptr);
   std::size_t guess = 0;

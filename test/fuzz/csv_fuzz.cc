@@ -105,8 +105,12 @@ void Convert(const Recorder& file) {
   text.clear();
   Require(core::AppendRecordsCsv(text, dataset, records).ok());
 
-  // Its CSV reads back as as many records, where one line can't be taken for an empty one.
+  // Its CSV reads back as as many records, where one line can't be taken for an empty one, and no
+  // name holds what could be taken for the delimiter.
   if (dataset.fields.size() < 2) return;
+  for (const core::Field& field : dataset.fields) {
+    if (field.name.find_first_of("|\t") != std::string::npos) return;
+  }
   Recorder again;
   core::CsvReader reader(again);
   Require(reader.Feed(text).ok() && reader.Finish().ok());
