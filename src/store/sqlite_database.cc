@@ -165,6 +165,8 @@ SqliteStatement& SqliteStatement::BindNull(int parameter) {
   return *this;
 }
 
+int SqliteStatement::parameters() const { return sqlite3_bind_parameter_count(statement_); }
+
 Result<bool> SqliteStatement::Step() {
   if (bind_error_ != SQLITE_OK) {
     return database_->MakeSqliteError(std::exchange(bind_error_, SQLITE_OK), "binding a value");

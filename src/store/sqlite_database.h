@@ -40,6 +40,8 @@ class SqliteStatement {
   SqliteStatement& Bind(int parameter, std::string_view text);
   SqliteStatement& BindBlob(int parameter, std::string_view bytes);
   SqliteStatement& BindNull(int parameter);
+  // The highest number of a parameter.
+  int parameters() const;
 
   // True: a row stands. False: the end, and the statement is reset.
   Result<bool> Step();

@@ -9,14 +9,10 @@
 #include <sqlite3.h>
 
 #include "store/files.h"
+#include "store/sqlite_dataset_view.h"
 
 namespace latchkey::store {
 namespace {
-
-// The lane of what is done for nobody: dropping.
-constexpr std::int64_t kHousekeeping = -1;
-constexpr std::size_t kMaxIdleReaders = 16;
-constexpr int kProgressSteps = 1000;
 
 // NOCASE folds ASCII and nothing else, which is what wire.md §7 asks for; so keys are kept once, as
 // they were written. `date` is clustered descending because the newest is what is asked for.
@@ -83,34 +79,6 @@ CREATE INDEX jobs_by_workspace ON jobs (workspace, sequence);
 CREATE INDEX jobs_unfinished ON jobs (sequence) WHERE finished = 0;
 )sql"}}};
 
-// By what is asked for and in which order. Parameters: generation, first and last date, limit, key,
-// subkey.
-#define LATCHKEY_SELECT "SELECT key, subkey, date, updated, field_values FROM records "
-#define LATCHKEY_WHERE "WHERE generation = ?1 AND date >= ?2 AND date <= ?3 "
-constexpr std::array<std::string_view, 2> kOfAll = {
-    LATCHKEY_SELECT "INDEXED BY records_by_date " LATCHKEY_WHERE
-                    "ORDER BY date DESC, key, subkey LIMIT ?4",
-    LATCHKEY_SELECT "INDEXED BY records_by_date " LATCHKEY_WHERE
-                    "ORDER BY date, key DESC, subkey DESC LIMIT ?4"};
-constexpr std::array<std::string_view, 2> kOfKey = {
-    LATCHKEY_SELECT "INDEXED BY sqlite_autoindex_records_1 " LATCHKEY_WHERE
-                    "AND key = ?5 ORDER BY date DESC, subkey LIMIT ?4",
-    LATCHKEY_SELECT "INDEXED BY sqlite_autoindex_records_1 " LATCHKEY_WHERE
-                    "AND key = ?5 ORDER BY date, subkey DESC LIMIT ?4"};
-constexpr std::array<std::string_view, 2> kOfSubkey = {
-    LATCHKEY_SELECT "INDEXED BY records_by_subkey " LATCHKEY_WHERE
-                    "AND key = ?5 AND subkey = ?6 AND subkey <> '' ORDER BY date DESC LIMIT ?4",
-    LATCHKEY_SELECT "INDEXED BY records_by_subkey " LATCHKEY_WHERE
-                    "AND key = ?5 AND subkey = ?6 AND subkey <> '' ORDER BY date LIMIT ?4"};
-// Records without a subkey are in no index of their own: those of the key are walked.
-constexpr std::array<std::string_view, 2> kOfEmptySubkey = {
-    LATCHKEY_SELECT "INDEXED BY sqlite_autoindex_records_1 " LATCHKEY_WHERE
-                    "AND key = ?5 AND subkey = ?6 ORDER BY date DESC LIMIT ?4",
-    LATCHKEY_SELECT "INDEXED BY sqlite_autoindex_records_1 " LATCHKEY_WHERE
-                    "AND key = ?5 AND subkey = ?6 ORDER BY date LIMIT ?4"};
-#undef LATCHKEY_SELECT
-#undef LATCHKEY_WHERE
-
 constexpr std::string_view kDeleteSome =
     "DELETE FROM records WHERE (generation, key, date, subkey) IN "
     "(SELECT generation, key, date, subkey FROM records WHERE generation = ?1 LIMIT ?2)";
@@ -124,136 +92,70 @@ SqliteDatabase::Options OptionsFor(const std::string& path, const std::string& v
   return options;
 }
 
-int AskInterrupted(void* interrupted) {
-  return (*static_cast<const std::function<bool()>*>(interrupted))() ? 1 : 0;
-}
-
 }  // namespace
 
 std::span<const Migration> RecordsMigrations() { return kMigrations; }
 
-// ---- Reading
-
-// A reading connection that goes back to the others when it goes.
-class SqliteDatasetStore::Reader {
- public:
-  Reader(SqliteDatasetStore& store, std::unique_ptr<SqliteDatabase> database)
-      : store_(&store), database_(std::move(database)) {}
-  Reader(Reader&&) noexcept = default;
-  Reader& operator=(Reader&&) = delete;
-  ~Reader() {
-    if (database_ == nullptr) return;
-    MutexLock lock(store_->readers_mutex_);
-    if (store_->idle_readers_.size() < kMaxIdleReaders) {
-      store_->idle_readers_.push_back(std::move(database_));
-    }
-  }
-  SqliteDatabase& database() { return *database_; }
-
- private:
-  SqliteDatasetStore* store_;
-  std::unique_ptr<SqliteDatabase> database_;
-};
-
-Result<SqliteDatasetStore::Reader> SqliteDatasetStore::TakeReader() {
-  {
-    MutexLock lock(readers_mutex_);
-    if (!idle_readers_.empty()) {
-      std::unique_ptr<SqliteDatabase> database = std::move(idle_readers_.back());
-      idle_readers_.pop_back();
-      return Reader(*this, std::move(database));
-    }
-  }
-  Result<std::unique_ptr<SqliteDatabase>> database = SqliteDatabase::OpenReader(options_);
-  if (!database.ok()) return database.error();
-  if (Status status = (*database)->Execute("PRAGMA cache_size=-8192"); !status.ok()) {
-    return status.error();
-  }
-  return Reader(*this, *std::move(database));
-}
-
-std::string_view SqliteDatasetStore::QuerySql(const core::RecordQuery& query) {
-  const std::size_t order = query.newest_first ? 0 : 1;
-  if (!query.key) return kOfAll[order];
-  if (!query.subkey) return kOfKey[order];
-  return query.subkey->empty() ? kOfEmptySubkey[order] : kOfSubkey[order];
-}
-
-Result<std::vector<core::Record>> SqliteDatasetStore::Query(
-    std::int64_t generation, const core::RecordQuery& query, std::uint64_t max_bytes,
-    const std::function<bool()>& interrupted) {
-  Result<Reader> reader = TakeReader();
-  if (!reader.ok()) return reader.error();
-  Result<SqliteStatement> select = reader->database().Prepare(QuerySql(query));
-  if (!select.ok()) return select.error();
-  select->Bind(1, generation)
-      .Bind(2, query.from_millis.value_or(std::numeric_limits<std::int64_t>::min()))
-      .Bind(3, query.to_millis.value_or(std::numeric_limits<std::int64_t>::max()))
-      .Bind(4, static_cast<std::int64_t>(std::min<std::uint64_t>(query.limit, INT64_MAX)));
-  if (query.key) select->Bind(5, *query.key);
-  if (query.key && query.subkey) select->Bind(6, *query.subkey);
-
-  sqlite3* handle = reader->database().handle();
-  if (interrupted) {
-    sqlite3_progress_handler(handle, kProgressSteps, AskInterrupted,
-                             const_cast<std::function<bool()>*>(&interrupted));
-  }
-  std::vector<core::Record> records;
-  std::uint64_t bytes = 0;
-  Result<bool> row = false;
-  while ((row = select->Step()).ok() && *row) {
-    bytes +=
-        static_cast<std::uint64_t>(RowBytes(select->Text(0), select->Text(1), select->Text(4)));
-    if (bytes > max_bytes) {
-      row = MakeError(ErrorCode::kLimit, "These records are too many bytes; ask for fewer.");
-      break;
-    }
-    core::Record& record = records.emplace_back();
-    record.key = select->Text(0);
-    record.subkey = select->Text(1);
-    record.date_millis = select->Integer(2);
-    record.updated_millis = select->Integer(3);
-    record.values = select->Text(4);
-  }
-  if (interrupted) sqlite3_progress_handler(handle, 0, nullptr, nullptr);
-  if (!row.ok()) return row.error();
-  return records;
-}
+// ---- The whole
 
 Result<std::vector<Generation>> SqliteDatasetStore::ListGenerations() {
   Result<Reader> reader = TakeReader();
   if (!reader.ok()) return reader.error();
   Result<SqliteStatement> select = reader->database().Prepare(
-      "SELECT number, finished, records, bytes FROM generations ORDER BY number");
+      "SELECT g.number, g.finished, g.records + COALESCE(SUM(l.records), 0), "
+      "g.bytes + COALESCE(SUM(l.bytes), 0) "
+      "FROM generations g LEFT JOIN generations l "
+      "ON l.base = g.number AND l.base <> 0 AND l.published > 0 "
+      "WHERE g.published = 0 GROUP BY g.number ORDER BY g.number");
   if (!select.ok()) return select.error();
   std::vector<Generation> generations;
   Result<bool> row = false;
   while ((row = select->Step()).ok() && *row) {
-    generations.push_back({select->Integer(0),
-                           select->Integer(1) != 0,
-                           {static_cast<std::uint64_t>(select->Integer(2)),
-                            static_cast<std::uint64_t>(select->Integer(3))}});
+    const GenerationSize size{
+        static_cast<std::uint64_t>(std::max<std::int64_t>(select->Integer(2), 0)),
+        static_cast<std::uint64_t>(std::max<std::int64_t>(select->Integer(3), 0))};
+    generations.push_back({select->Integer(0), select->Integer(1) != 0, size});
   }
   if (!row.ok()) return row.error();
   return generations;
 }
 
 Status SqliteDatasetStore::CheckIntegrity() {
+  struct Check {
+    const char* finds;
+    const char* sql;  // the number of a generation that is not as it should be
+  };
+  static constexpr std::array<Check, 4> kChecks = {
+      {{"has not the records or bytes that were counted",
+        "SELECT number FROM generations WHERE finished = 1 AND base = 0 AND (records, bytes) <> "
+        "(SELECT COUNT(*), COALESCE(SUM(48 + LENGTH(CAST(key AS BLOB)) + "
+        "LENGTH(CAST(subkey AS BLOB)) + LENGTH(CAST(field_values AS BLOB))), 0) "
+        "FROM records WHERE generation = number)"},
+       {"is a layer over a generation that does not stand",
+        "SELECT l.number FROM generations l LEFT JOIN generations b ON b.number = l.base "
+        "WHERE l.published > 0 AND b.finished IS NOT 1"},
+       {"has a tombstone, and is no layer that may have one",
+        "SELECT generation FROM records WHERE field_values = '' AND generation NOT IN "
+        "(SELECT number FROM generations WHERE base <> 0 AND keep_first = 0)"},
+       // From one generation to the next, not from record to record.
+       {"has records, and is not there",
+        "WITH RECURSIVE present(number) AS (SELECT MIN(generation) FROM records UNION ALL "
+        "SELECT (SELECT MIN(generation) FROM records WHERE generation > present.number) "
+        "FROM present WHERE present.number IS NOT NULL) "
+        "SELECT number FROM present WHERE number IS NOT NULL AND number NOT IN "
+        "(SELECT number FROM generations)"}}};
+
   Result<Reader> reader = TakeReader();
   if (!reader.ok()) return reader.error();
   if (Status status = reader->database().CheckIntegrity(); !status.ok()) return status;
-  Result<SqliteStatement> select = reader->database().Prepare(
-      "SELECT number FROM generations WHERE finished = 1 AND (records, bytes) <> "
-      "(SELECT COUNT(*), COALESCE(SUM(48 + LENGTH(CAST(key AS BLOB)) + "
-      "LENGTH(CAST(subkey AS BLOB)) + LENGTH(CAST(field_values AS BLOB))), 0) "
-      "FROM records WHERE generation = number)");
-  if (!select.ok()) return select.error();
-  const Result<bool> row = select->Step();
-  if (!row.ok()) return row.error();
-  if (!*row) return {};
-  return MakeError(ErrorCode::kCorrupt, fmt::format("{} is damaged.", options_.path),
-                   fmt::format("generation {} has not the records or bytes that were counted",
-                               select->Integer(0)));
+  for (const Check& check : kChecks) {
+    const Result<std::int64_t> found = reader->database().QueryInteger(check.sql);
+    if (!found.ok()) return found.error();
+    if (*found == 0) continue;
+    return MakeError(ErrorCode::kCorrupt, fmt::format("{} is damaged.", options_.path),
+                     fmt::format("generation {} {}", *found, check.finds));
+  }
+  return {};
 }
 
 Result<std::unique_ptr<Snapshot>> SqliteDatasetStore::TakeSnapshot() {
@@ -278,6 +180,7 @@ Result<std::unique_ptr<SqliteDatasetStore>> SqliteDatasetStore::Open(const std::
   }
   Turn turn(store->turns_, kHousekeeping);
   store->database_ = *std::move(database);
+  if (Status status = store->LoadLayers(); !status.ok()) return status.error();
   return store;
 }
 
@@ -287,32 +190,51 @@ SqliteDatasetStore::~SqliteDatasetStore() {
   idle_readers_.clear();
 }
 
+// The generation is marked first, with its layers, so that a drop that a crash ends is told from a
+// generation that is whole.
 Status SqliteDatasetStore::Drop(std::int64_t generation) {
-  for (;;) {
-    const Result<std::int64_t> dropped = DropSome(generation);
-    if (!dropped.ok()) return dropped.error();
-    if (*dropped == 0) return {};
+  const Result<std::vector<std::int64_t>> marked = MarkDropped(generation);
+  if (!marked.ok()) return marked.error();
+  for (const std::int64_t number : *marked) {
+    Result<bool> more = true;
+    while (more.ok() && *more) more = DropSome(number);
+    if (!more.ok()) return more.error();
   }
+  return {};
 }
 
-// The records that were dropped, 0 when the generation is gone. It is marked first, so that a drop
-// that a crash ends is told from a generation that is whole.
-Result<std::int64_t> SqliteDatasetStore::DropSome(std::int64_t generation) {
+Result<std::vector<std::int64_t>> SqliteDatasetStore::MarkDropped(std::int64_t generation) {
   Turn turn(turns_, kHousekeeping);
   Result<SqliteTransaction> transaction = SqliteTransaction::Begin(*database_);
   if (!transaction.ok()) return transaction.error();
-  std::int64_t dropped = 0;
-  {
-    Result<SqliteStatement> mark =
-        database_->Prepare("UPDATE generations SET finished = 0 WHERE number = ?1");
+  std::vector<std::int64_t> marked;
+  for (const char* const which : {"base <> 0 AND base = ?1", "number = ?1"}) {
+    Result<SqliteStatement> mark = database_->Prepare(fmt::format(
+        "UPDATE generations SET finished = 0, published = 0 WHERE {} RETURNING number", which));
     if (!mark.ok()) return mark.error();
-    if (Status status = mark->Bind(1, generation).Run(); !status.ok()) return status.error();
+    mark->Bind(1, generation);
+    Result<bool> row = false;
+    while ((row = mark->Step()).ok() && *row) marked.push_back(mark->Integer(0));
+    if (!row.ok()) return row.error();
+  }
+  if (Status status = transaction->Commit(); !status.ok()) return status.error();
+  ForgetLayers(generation);
+  return marked;
+}
+
+// False: the generation is gone.
+Result<bool> SqliteDatasetStore::DropSome(std::int64_t generation) {
+  Turn turn(turns_, kHousekeeping);
+  Result<SqliteTransaction> transaction = SqliteTransaction::Begin(*database_);
+  if (!transaction.ok()) return transaction.error();
+  bool more = false;
+  {
     Result<SqliteStatement> remove = database_->Prepare(kDeleteSome);
     if (!remove.ok()) return remove.error();
     remove->Bind(1, generation).Bind(2, static_cast<std::int64_t>(kRecordsPerChunk));
     if (Status status = remove->Run(); !status.ok()) return status.error();
-    dropped = database_->changes();
-    if (dropped == 0) {
+    more = database_->changes() > 0;
+    if (!more) {
       Result<SqliteStatement> forget =
           database_->Prepare("DELETE FROM generations WHERE number = ?1");
       if (!forget.ok()) return forget.error();
@@ -320,7 +242,7 @@ Result<std::int64_t> SqliteDatasetStore::DropSome(std::int64_t generation) {
     }
   }
   if (Status status = transaction->Commit(); !status.ok()) return status.error();
-  return dropped;
+  return more;
 }
 
 }  // namespace latchkey::store

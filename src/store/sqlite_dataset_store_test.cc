@@ -140,8 +140,8 @@ TEST_F(SqliteDatasetStoreFaultTest, FinishReturnsOnlyWhenTheDiskHasItAll) {
   vfs_.Heal();
 }
 
-// SQLite's own words on how it would run a query: one search in an index, no sort.
-TEST(SqliteDatasetStoreTest, EveryQueryIsOneSearchWithoutASort) {
+// SQLite's own words on how it would run each statement of a scan: one search in an index, no sort.
+TEST(SqliteDatasetStoreTest, EveryScanIsSearchesWithoutASort) {
   std::string folder = testing::TempDir() + "/latchkey-plan-XXXXXX";
   ASSERT_NE(::mkdtemp(folder.data()), nullptr);
   const std::string path = folder + "/" + std::string(kRecordsFile);
@@ -153,33 +153,51 @@ TEST(SqliteDatasetStoreTest, EveryQueryIsOneSearchWithoutASort) {
     options.migrations = RecordsMigrations();
     const auto reader = SqliteDatabase::OpenReader(options);
     ASSERT_TRUE(reader.ok());
+    const std::string by_date =
+        "SEARCH records USING INDEX records_by_date (generation=? AND date>? AND date<?)";
+    const std::string by_key =
+        "SEARCH records USING PRIMARY KEY (generation=? AND key=? AND date>? AND date<?)";
+    const std::string by_subkey =
+        "SEARCH records USING INDEX records_by_subkey (generation=? AND key=? AND subkey=? AND "
+        "date>? AND date<?)";
+    const std::string behind_subkey =
+        "SEARCH records USING PRIMARY KEY (generation=? AND key=? AND date=? AND subkey>?)";
+    const std::string behind_key = "SEARCH records USING PRIMARY KEY (generation=? AND key>?)";
+    const std::string whole = "SEARCH records USING PRIMARY KEY (generation=?)";
     struct Case {
+      RowOrder order;
       std::optional<std::string> key, subkey;
-      const char* plan;
+      bool after;
+      std::vector<std::string> plans;
     };
     const Case cases[] = {
-        {{}, {}, "SEARCH records USING INDEX records_by_date (generation=? AND date>? AND date<?)"},
-        {"a",
-         {},
-         "SEARCH records USING PRIMARY KEY (generation=? AND key=? AND date>? AND date<?)"},
-        {"a", "",
-         "SEARCH records USING PRIMARY KEY (generation=? AND key=? AND date>? AND date<?)"},
-        {"a", "b",
-         "SEARCH records USING INDEX records_by_subkey (generation=? AND key=? AND subkey=? AND "
-         "date>? AND date<?)"}};
+        {RowOrder::kNewestFirst, {}, {}, false, {by_date}},
+        {RowOrder::kOldestFirst, {}, {}, false, {by_date}},
+        {RowOrder::kNewestFirst, "a", {}, false, {by_key}},
+        {RowOrder::kOldestFirst, "a", {}, false, {by_key}},
+        {RowOrder::kNewestFirst, "a", "", false, {by_key}},
+        {RowOrder::kOldestFirst, "a", "", false, {by_key}},
+        {RowOrder::kNewestFirst, "a", "b", false, {by_subkey}},
+        {RowOrder::kOldestFirst, "a", "b", false, {by_subkey}},
+        {RowOrder::kTable, {}, {}, false, {whole}},
+        {RowOrder::kTable, {}, {}, true, {behind_subkey, by_key, behind_key}},
+        {RowOrder::kNewestFirst, "a", {}, true, {behind_subkey, by_key}},
+        {RowOrder::kNewestFirst, "a", "b", true, {by_subkey}},
+        {RowOrder::kNewestFirst, "a", "", true, {by_key}},
+    };
     for (const Case& c : cases) {
-      for (const bool newest_first : {true, false}) {
-        core::RecordQuery query;
-        query.key = c.key;
-        query.subkey = c.subkey;
-        query.newest_first = newest_first;
-        const std::string_view sql = SqliteDatasetStore::QuerySql(query);
-        auto explain = (*reader)->Prepare("EXPLAIN QUERY PLAN " + std::string(sql));
+      RecordScan scan;
+      scan.order = c.order;
+      scan.key = c.key;
+      scan.subkey = c.subkey;
+      if (c.after) scan.after = ScanPosition{"a", "b", 3};
+      std::vector<std::string> plans;
+      for (const ScanStage& stage : StagesOf(scan)) {
+        auto explain = (*reader)->Prepare("EXPLAIN QUERY PLAN " + std::string(stage.sql));
         ASSERT_TRUE(explain.ok()) << explain.error().internal_text;
-        std::vector<std::string> steps;
-        while (*explain->Step()) steps.emplace_back(explain->Text(3));
-        EXPECT_THAT(steps, testing::ElementsAre(c.plan)) << sql;
+        while (*explain->Step()) plans.emplace_back(explain->Text(3));
       }
+      EXPECT_EQ(plans, c.plans);
     }
   }
   std::filesystem::remove_all(folder);

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "store/sqlite_dataset_store.h"
+#include "store/sqlite_dataset_view.h"
 
 namespace latchkey::store {
 
@@ -82,6 +82,9 @@ class SqliteDatasetStore::Writer final : public GenerationWriter {
       if (!update.ok()) return update.error();
       update->Bind(1, generation_).Bind(2, size_.records).Bind(3, size_.bytes);
       if (Status status = update->Run(); !status.ok()) return status;
+      if (database.changes() == 0) {
+        return MakeError(ErrorCode::kNotFound, "These records were dropped meanwhile.");
+      }
     }
     return transaction->Commit();
   }
@@ -118,22 +121,51 @@ Status SqliteDatasetStore::SetDurable(bool durable) {
   return status;
 }
 
-Result<GenerationSize> SqliteDatasetStore::Count(std::int64_t generation,
-                                                 const SizeChange& change) {
-  Result<SqliteStatement> update = database_->Prepare(
-      "UPDATE generations SET records = records + ?2, bytes = bytes + ?3 "
-      "WHERE number = ?1 AND finished = 1 RETURNING records, bytes");
-  if (!update.ok()) return update.error();
-  update->Bind(1, generation).Bind(2, change.records).Bind(3, change.bytes);
-  const Result<bool> row = update->Step();
-  if (!row.ok()) return row.error();
-  if (!*row) {
-    return MakeError(ErrorCode::kNotFound, "These records were replaced meanwhile.",
-                     "the generation does not stand");
+Result<GenerationSize> SqliteDatasetStore::SizeOf(SqliteDatabase& database,
+                                                  std::span<const RecordSource> sources) {
+  SizeChange size;
+  for (const RecordSource& source : sources) {
+    Result<SqliteStatement> select = database.Prepare(
+        "SELECT records, bytes FROM generations WHERE number = ?1 AND finished = 1");
+    if (!select.ok()) return select.error();
+    const Result<bool> row = select->Bind(1, source.generation).Step();
+    if (!row.ok()) return row.error();
+    if (*row) {
+      size += {select->Integer(0), select->Integer(1)};
+    } else if (source.sequence == 0) {
+      return MakeError(ErrorCode::kNotFound, "These records were replaced meanwhile.",
+                       "the generation does not stand");
+    }
   }
-  const GenerationSize size{static_cast<std::uint64_t>(update->Integer(0)),
-                            static_cast<std::uint64_t>(update->Integer(1))};
-  return size;
+  // What layers add is an estimate, which may be below nothing.
+  return GenerationSize{static_cast<std::uint64_t>(std::max<std::int64_t>(size.records, 0)),
+                        static_cast<std::uint64_t>(std::max<std::int64_t>(size.bytes, 0))};
+}
+
+Result<GenerationSize> SqliteDatasetStore::Count(std::span<const RecordSource> sources,
+                                                 std::span<const SizeChange> changes) {
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    if (changes[i].records == 0 && changes[i].bytes == 0) continue;
+    Result<SqliteStatement> update = database_->Prepare(
+        "UPDATE generations SET records = records + ?2, bytes = bytes + ?3 WHERE number = ?1");
+    if (!update.ok()) return update.error();
+    update->Bind(1, sources[i].generation).Bind(2, changes[i].records).Bind(3, changes[i].bytes);
+    if (Status status = update->Run(); !status.ok()) return status.error();
+  }
+  return SizeOf(*database_, sources);
+}
+
+std::shared_ptr<SqliteDatasetStore::Changes> SqliteDatasetStore::ChangesOf(
+    std::int64_t generation) {
+  MutexLock lock(changes_mutex_);
+  std::weak_ptr<Changes>& known = changes_[generation];
+  std::shared_ptr<Changes> changes = known.lock();
+  if (changes == nullptr) {
+    changes = std::make_shared<Changes>();
+    known = changes;
+    std::erase_if(changes_, [](const auto& entry) { return entry.second.expired(); });
+  }
+  return changes;
 }
 
 Result<WriteResult> SqliteDatasetStore::Write(std::int64_t generation, std::int64_t lane,
@@ -146,11 +178,14 @@ Result<WriteResult> SqliteDatasetStore::Write(std::int64_t generation, std::int6
   std::vector<std::size_t> order;
   OrderDistinct(records, duplicates, order);
 
+  const std::shared_ptr<Changes> changes = ChangesOf(generation);
+  MutexLock one_at_a_time(changes->mutex);
   Turn turn(turns_, lane);
   if (Status status = SetDurable(true); !status.ok()) return status.error();
   Result<WriteResult> written = WriteAll(generation, records, order, duplicates);
   // If this fails the next commits wait for the disk, too: slower and no less safe.
   static_cast<void>(SetDurable(false));
+  ++changes->version;
   return written;
 }
 
@@ -160,29 +195,42 @@ Result<WriteResult> SqliteDatasetStore::WriteAll(std::int64_t generation,
                                                  Duplicates duplicates) {
   Result<SqliteTransaction> transaction = SqliteTransaction::Begin(*database_);
   if (!transaction.ok()) return transaction.error();
+  const std::vector<RecordSource> sources = SourcesOf(generation);
   WriteResult result;
   {
-    RecordRows rows(*database_);
-    SizeChange change;
+    std::vector<SizeChange> changes(sources.size());
+    MergedLook look(*database_, sources);
     for (const std::size_t index : order) {
       const core::Record& record = records[index];
-      if (duplicates == Duplicates::kReplace) {
-        const Result<SizeChange> put = rows.Put(generation, record);
-        if (!put.ok()) return put.error();
-        change += *put;
-        ++result.stored;
-      } else {
-        const Result<bool> inserted = rows.Insert(generation, record);
+      if (sources.size() > 1) {
+        const Result<const MergedLook::Standing*> standing = look.At(IndexOf(record));
+        if (!standing.ok()) return standing.error();
+        if (duplicates == Duplicates::kIgnore && (*standing)->visible) continue;
+        for (std::size_t i = 1; i < sources.size(); ++i) {
+          const MergedLook::Standing::Part& part = (*standing)->parts[i];
+          if (!part.exists) continue;
+          Status status = look.rows().Remove(sources[i].generation, IndexOf(record));
+          if (!status.ok()) return status.error();
+          changes[i] -= part.change;
+        }
+      } else if (duplicates == Duplicates::kIgnore) {
+        const Result<bool> inserted = look.rows().Insert(generation, record);
         if (!inserted.ok()) return inserted.error();
         if (!*inserted) continue;
-        change += {1, RowBytes(record)};
+        changes[0] += {1, RowBytes(record)};
         ++result.stored;
+        continue;
       }
+      const Result<SizeChange> put = look.rows().Put(generation, record);
+      if (!put.ok()) return put.error();
+      changes[0] += *put;
+      ++result.stored;
     }
-    const Result<GenerationSize> size = Count(generation, change);
+    const Result<GenerationSize> size = Count(sources, changes);
     if (!size.ok()) return size.error();
     result.after = *size;
   }
+  if (result.stored == 0) return result;  // nothing was changed
   if (Status status = transaction->Commit(); !status.ok()) return status.error();
   return result;
 }

@@ -120,7 +120,7 @@ Result<StandingRow> RecordRows::Look(std::int64_t generation, const RowIndex& in
   standing.exists = true;
   standing.tombstone = values.empty();
   standing.same_text = statement.Text(0) == index.key && statement.Text(1) == index.subkey;
-  standing.bytes = RowBytes(statement.Text(0), statement.Text(1), values);
+  if (!values.empty()) standing.bytes = RowBytes(statement.Text(0), statement.Text(1), values);
   statement.Reset();
   return standing;
 }

@@ -21,15 +21,49 @@ class ForwardingDatasetStore : public store::DatasetStore {
                                    store::Duplicates duplicates) override {
     return inner_.Write(generation, lane, records, duplicates);
   }
+  Result<std::unique_ptr<store::LayerWriter>> BeginLayer(std::int64_t generation, std::int64_t lane,
+                                                         store::Duplicates duplicates) override {
+    return inner_.BeginLayer(generation, lane, duplicates);
+  }
+  Result<store::DeleteResult> Delete(std::int64_t generation, std::int64_t lane,
+                                     const store::DeleteRange& range) override {
+    return inner_.Delete(generation, lane, range);
+  }
+  Result<bool> Drain(std::int64_t generation, std::int64_t lane) override {
+    return inner_.Drain(generation, lane);
+  }
+  std::vector<std::int64_t> GenerationsWithLayers() override {
+    return inner_.GenerationsWithLayers();
+  }
   Result<std::vector<core::Record>> Query(std::int64_t generation, const core::RecordQuery& query,
                                           std::uint64_t max_bytes,
                                           const std::function<bool()>& interrupted) override {
     return inner_.Query(generation, query, max_bytes, interrupted);
   }
+  Result<std::vector<core::Record>> Scan(std::int64_t generation,
+                                         const std::optional<store::ScanPosition>& after,
+                                         std::size_t max_records, std::uint64_t max_bytes,
+                                         const std::function<bool()>& interrupted) override {
+    return inner_.Scan(generation, after, max_records, max_bytes, interrupted);
+  }
   Status Drop(std::int64_t generation) override { return inner_.Drop(generation); }
   Result<std::vector<store::Generation>> ListGenerations() override {
     return inner_.ListGenerations();
   }
+  Status PutJob(const core::UploadJob& job) override { return inner_.PutJob(job); }
+  Result<std::optional<core::UploadJob>> GetJob(core::UploadJobId id) override {
+    return inner_.GetJob(id);
+  }
+  Result<std::vector<core::UploadJob>> ListJobs(std::string_view workspace,
+                                                std::optional<core::UploadJobId> before,
+                                                std::size_t limit) override {
+    return inner_.ListJobs(workspace, before, limit);
+  }
+  Result<std::vector<core::UploadJob>> UnfinishedJobs() override { return inner_.UnfinishedJobs(); }
+  Result<std::vector<core::UploadJob>> FinishedJobsBefore(Timestamp time) override {
+    return inner_.FinishedJobsBefore(time);
+  }
+  Status RemoveJob(core::UploadJobId id) override { return inner_.RemoveJob(id); }
   Status CheckIntegrity() override { return inner_.CheckIntegrity(); }
   Result<std::unique_ptr<store::Snapshot>> TakeSnapshot() override { return inner_.TakeSnapshot(); }
 
