@@ -66,14 +66,14 @@ TEST(DemoDataTest, EveryFileImportsWholeWithTheTypesItShouldHave) {
       ASSERT_TRUE(report.ok()) << report.error().public_text;
       EXPECT_EQ(report->imported, counts.at(sample.name));
       EXPECT_EQ(report->replaced, 0U);
-      for (const core::Field& field : report->dataset.fields) {
+      for (const core::Field& field : report->entry->dataset.fields) {
         EXPECT_EQ(field.type, ExpectedType(field.name)) << field.name;
       }
     }
     core::RecordQuery query;
     query.key = "aapl";
     const auto map = catalogue.Snapshot();
-    const auto newest = datasets.Query(*map->at("core/stocks"), query, {});
+    const auto newest = datasets.Query(map->at("core/stocks")->dataset, query, {});
     ASSERT_TRUE(newest.ok());
     ASSERT_EQ(newest->size(), 1U);
     EXPECT_EQ((*newest)[0].values, R"(["AAPL","2010-03-01",223.02])");

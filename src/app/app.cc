@@ -320,7 +320,7 @@ class App {
 
   void Sweep() {
     // A full queue has more urgent work; the next turn comes soon.
-    (void)pool_->Submit([this] {
+    (void)pool_->Submit(0, [this] {
       const Status swept = storage_->datasets().Sweep();
       if (!swept.ok()) log_.Warning("old records stay", {{"problem", swept.error().public_text}});
     });

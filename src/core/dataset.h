@@ -64,9 +64,8 @@ struct Dataset {
   std::string date_field;
   std::uint32_t weight = 1;  // credits per record, 0 to 1,000,000
   bool test = false;         // test tokens may read it
-  // The generation of records that counts, and how many they are. 0: none yet.
+  // The generation of records that counts. 0: none yet.
   std::int64_t generation = 0;
-  std::uint64_t records = 0;
   Timestamp created_at{};
   Timestamp updated_at{};
   std::int64_t version = 1;  // one more with each change of definition or records

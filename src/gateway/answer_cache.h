@@ -14,8 +14,8 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "core/dataset.h"
 #include "gateway/respond.h"
+#include "service/catalogue.h"
 
 namespace latchkey::gateway {
 
@@ -25,7 +25,7 @@ struct PreparedAnswer {
   // The dataset's place in the catalogue, "workspace/name" in lower case, and its workspace.
   std::string dataset_key;
   std::string workspace;
-  std::shared_ptr<const core::Dataset> dataset;
+  std::shared_ptr<const service::CatalogueEntry> dataset;
   // The generation of the catalogue at which `dataset` was last seen to be the one that counts.
   std::uint64_t checked_at = 0;
 

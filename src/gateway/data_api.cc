@@ -73,9 +73,10 @@ Cost CostOf(const core::Dataset& dataset, std::uint64_t records) {
   return {.core = credits, .premium = 0};
 }
 
-std::string CatalogueJson(std::span<const core::Dataset* const> datasets) {
+std::string CatalogueJson(std::span<const service::CatalogueEntry* const> datasets) {
   std::string out = "[";
-  for (const core::Dataset* dataset : datasets) {
+  for (const service::CatalogueEntry* entry : datasets) {
+    const core::Dataset* dataset = &entry->dataset;
     if (out.size() > 1) out.push_back(',');
     out.push_back('{');
     AppendText(out, "id", dataset->name);
@@ -86,8 +87,8 @@ std::string CatalogueJson(std::span<const core::Dataset* const> datasets) {
     AppendTextOrNull(out, "subkey", dataset->subkey_field);
     AppendTextOrNull(out, "date", dataset->date_field);
     AppendNumber(out, "weight", dataset->weight);
-    AppendNumber(out, "records", static_cast<std::int64_t>(dataset->records));
-    AppendNumber(out, "updated", ToUnixMillis(dataset->updated_at));
+    AppendNumber(out, "records", static_cast<std::int64_t>(entry->live->records.load()));
+    AppendNumber(out, "updated", entry->live->updated_millis.load());
     out.push_back('}');
   }
   out.push_back(']');

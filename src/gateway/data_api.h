@@ -13,6 +13,7 @@
 #include "core/dataset.h"
 #include "core/record_query.h"
 #include "gateway/respond.h"
+#include "service/catalogue.h"
 
 namespace latchkey::gateway {
 
@@ -37,7 +38,7 @@ Status RefuseParameters(std::string_view raw_parameters);
 Cost CostOf(const core::Dataset& dataset, std::uint64_t records);
 
 // wire.md §7: the catalogue, in the order given.
-std::string CatalogueJson(std::span<const core::Dataset* const> datasets);
+std::string CatalogueJson(std::span<const service::CatalogueEntry* const> datasets);
 // wire.md §6.
 std::string StatusJson(std::string_view version, Timestamp now);
 

@@ -83,9 +83,11 @@ TEST(CatalogueJsonTest, ShowsWhatWireSays) {
   dataset.key_field = "symbol";
   dataset.date_field = "date";
   dataset.weight = 2;
-  dataset.records = 560;
   dataset.updated_at = FromUnixMillis(1'700'000'000'123);
-  const core::Dataset* list[] = {&dataset, &dataset};
+  service::CatalogueEntry entry{dataset, std::make_shared<service::RecordsState>()};
+  entry.live->records = 560;
+  entry.live->updated_millis = ToUnixMillis(dataset.updated_at);
+  const service::CatalogueEntry* list[] = {&entry, &entry};
   const std::string one =
       R"({"id":"STOCKS","workspace":"core","title":"Monthly \"closes\"","class":"core",)"
       R"("key":"symbol","subkey":null,"date":"date","weight":2,"records":560,)"

@@ -26,7 +26,11 @@ using http::Exchange;
 using http::Method;
 using http::Request;
 using RequestId = std::array<char, kRequestIdBytes>;
-using DatasetPointer = std::shared_ptr<const core::Dataset>;
+using DatasetPointer = std::shared_ptr<const service::CatalogueEntry>;
+
+const core::Dataset* DefinitionOf(const DatasetPointer& entry) {
+  return entry == nullptr ? nullptr : &entry->dataset;
+}
 
 // A dataset may change while it is read; so often a query begins anew before it gives up.
 constexpr int kMaxAttempts = 3;
@@ -125,7 +129,7 @@ void RunQuery(service::Datasets& datasets, const Clock& clock, ColdQuery& cold) 
     return;
   }
   Result<std::vector<core::Record>> records =
-      datasets.Query(*cold.dataset, cold.wish.query, interrupted);
+      datasets.Query(cold.dataset->dataset, cold.wish.query, interrupted);
   if (!records.ok()) {
     cold.status = std::move(records).error();
     return;
@@ -134,8 +138,8 @@ void RunQuery(service::Datasets& datasets, const Clock& clock, ColdQuery& cold) 
   if (cold.wish.whole_range && cold.records >= cold.wish.query.limit) return;
   cold.body.clear();
   cold.status = cold.wish.format == core::RecordFormat::kCsv
-                    ? core::AppendRecordsCsv(cold.body, *cold.dataset, *records)
-                    : core::AppendRecordsJson(cold.body, *cold.dataset, *records);
+                    ? core::AppendRecordsCsv(cold.body, cold.dataset->dataset, *records)
+                    : core::AppendRecordsJson(cold.body, cold.dataset->dataset, *records);
   // It may be kept for long; moving it once more is better done here than on the I/O thread.
   cold.body.shrink_to_fit();
 }
@@ -244,7 +248,7 @@ void DataHandler::OnRequest(Exchange& exchange) {
   if (reads && credential.allowed()) {
     if (PreparedAnswer* answer = FindPrepared()) {
       const core::Facts facts =
-          DatasetFacts(request, call.client, answer->workspace, answer->dataset.get());
+          DatasetFacts(request, call.client, answer->workspace, &answer->dataset->dataset);
       const Decision decision = Verify(call, request, facts).decision;
       if (!decision.allowed()) return Refuse(exchange, call, decision);
       metrics_.CountCache(true);
@@ -316,7 +320,7 @@ void DataHandler::AnswerRecords(Exchange& exchange, Call& call, const Destinatio
   const auto found = map.find(dataset_key);
   const DatasetPointer dataset = found == map.end() ? nullptr : found->second;
 
-  core::Facts facts = DatasetFacts(request, call.client, workspace, dataset.get());
+  core::Facts facts = DatasetFacts(request, call.client, workspace, DefinitionOf(dataset));
   // A list of datasets is refused for what it is, but only where the token may see the catalogue;
   // it is of no environment.
   if (is_list) facts.dataset_exists = facts.dataset_test = true;
@@ -334,7 +338,7 @@ void DataHandler::AnswerRecords(Exchange& exchange, Call& call, const Destinatio
       ReadRecordsWish(to.key, to.subkey, std::string_view(key_).substr(parameters_offset_),
                       accepted, options_.max_records);
   if (!wish.ok()) return Refuse(exchange, call, Invalid(wish.error()));
-  if (const Status fits = core::CheckRecordQuery(wish->query, *dataset); !fits.ok()) {
+  if (const Status fits = core::CheckRecordQuery(wish->query, dataset->dataset); !fits.ok()) {
     return Refuse(exchange, call, Invalid(fits.error()));
   }
 
@@ -354,11 +358,12 @@ void DataHandler::StartQuery(Exchange& exchange, const std::shared_ptr<ColdQuery
   if (!cold->later) cold->later = exchange.Defer();
   service::Datasets& datasets = dependencies_.datasets;
   const Clock& clock = dependencies_.clock;
-  const bool taken = dependencies_.pool.Submit([this, cold, &datasets, &clock] {
-    RunQuery(datasets, clock, *cold);
-    // `this` is used on its own thread alone, where the connection outlives no handler.
-    cold->later->Post([this, cold](Exchange& later) { FinishQuery(later, cold); });
-  });
+  const bool taken =
+      dependencies_.pool.Submit(cold->call.account.value, [this, cold, &datasets, &clock] {
+        RunQuery(datasets, clock, *cold);
+        // `this` is used on its own thread alone, where the connection outlives no handler.
+        cold->later->Post([this, cold](Exchange& later) { FinishQuery(later, cold); });
+      });
   if (!taken) {
     Refuse(exchange, cold->call,
            core::Refuse(Reason::kUnavailable, "Too many requests wait already; try again."),
@@ -375,12 +380,13 @@ void DataHandler::FinishQuery(Exchange& exchange, const std::shared_ptr<ColdQuer
   const DatasetPointer dataset = found == map.end() ? nullptr : found->second;
 
   // What was allowed before the query may be gone now.
-  const core::Facts facts = DatasetFacts(request, call.client, cold->workspace, dataset.get());
+  const core::Facts facts =
+      DatasetFacts(request, call.client, cold->workspace, DefinitionOf(dataset));
   const service::Verdict verdict = verifier_.VerifyAgain(call.token, facts, call.now);
   if (!verdict.decision.allowed()) return Refuse(exchange, call, verdict.decision);
 
   const bool changed = dataset != cold->dataset;
-  if (changed && (!cold->status.ok() || dataset->id != cold->dataset->id) &&
+  if (changed && (!cold->status.ok() || dataset->dataset.id != cold->dataset->dataset.id) &&
       cold->attempts < kMaxAttempts) {
     ++cold->attempts;
     cold->status = {};
@@ -398,7 +404,7 @@ void DataHandler::FinishQuery(Exchange& exchange, const std::shared_ptr<ColdQuer
   auto answer = std::make_unique<PreparedAnswer>();
   const std::string_view content_type =
       cold->wish.format == core::RecordFormat::kCsv ? kCsvContentType : kJsonContentType;
-  answer->cost = CostOf(*dataset, cold->records);
+  answer->cost = CostOf(dataset->dataset, cold->records);
   answer->head = responder_.MakeHead(content_type, answer->cost);
   answer->head_without_cost = responder_.MakeHead(content_type, Cost{});
   answer->records = cold->records;
@@ -440,14 +446,14 @@ void DataHandler::AnswerCatalogue(Exchange& exchange, Call& call, std::string_vi
   if (!parameters.ok()) return Refuse(exchange, call, Invalid(parameters.error()));
 
   const std::string wanted = ToLower(workspace);
-  std::vector<const core::Dataset*> readable;
+  std::vector<const service::CatalogueEntry*> readable;
   const service::DatasetMap& map = Datasets();
   for (auto entry = wanted.empty() ? map.begin() : map.lower_bound(wanted + "/");
        entry != map.end(); ++entry) {
     const std::string_view key = entry->first;
     const std::string_view of = key.substr(0, key.find('/'));
     if (!wanted.empty() && of != wanted) break;
-    const core::Facts facts = DatasetFacts(request, call.client, of, entry->second.get());
+    const core::Facts facts = DatasetFacts(request, call.client, of, &entry->second->dataset);
     if (core::Evaluate(*verdict.token, *verdict.account, facts, call.now).allowed()) {
       readable.push_back(entry->second.get());
     }

@@ -667,7 +667,7 @@ TEST_F(GatewayTest, AfterItsDatasetIsGoneAPreparedAnswerIsGoneToo) {
   Start();
   const std::string target = WithToken("/v1/data/core/STOCKS/AAPL", Publishable());
   ASSERT_EQ(Ask(target).status, 200);
-  catalogue_.Remove(catalogue_.Snapshot()->at("core/stocks")->id);
+  catalogue_.Remove(catalogue_.Snapshot()->at("core/stocks")->dataset.id);
   EXPECT_EQ(Ask(target).Field("Latchkey-Reason"), "not_found");
 }
 

@@ -134,14 +134,14 @@ class DatasetImports::Stream : public std::enable_shared_from_this<Stream> {
       const MutexLock lock(mutex_);
       job_ = true;
     }
-    return imports_.pool_.Submit([self = shared_from_this()] { self->Run(); });
+    return imports_.pool_.Submit(0, [self = shared_from_this()] { self->Run(); });
   }
 
   // ---- On any thread.
 
   // With the job claimed.
   void Schedule() {
-    if (!imports_.pool_.Submit([self = shared_from_this()] { self->Run(); })) {
+    if (!imports_.pool_.Submit(0, [self = shared_from_this()] { self->Run(); })) {
       imports_.Stall(shared_from_this());
     }
   }
@@ -188,11 +188,11 @@ class DatasetImports::Stream : public std::enable_shared_from_this<Stream> {
     if (!last) return Schedule();
     const Result<service::ImportReport> report = import_->Finish();
     if (!report.ok()) return Finish(Refuse(report.error(), call_->actor.request_id));
-    Reply reply = ObjectReply(ImportReportJson(*report), report->dataset.version);
+    Reply reply = ObjectReply(ImportReportJson(*report), report->entry->dataset.version);
     if (!existed_) {
       reply.status = 201;
       reply.location =
-          "/operator/v1/datasets/" + report->dataset.workspace + "/" + report->dataset.name;
+          "/operator/v1/datasets/" + report->entry->dataset.workspace + "/" + report->entry->dataset.name;
     }
     Finish(std::move(reply));
   }

@@ -222,7 +222,7 @@ TEST(DatasetImportOverloadTest, TakesNoMoreBytesThanItCanHoldWhileThePoolIsBusy)
   const std::shared_future<void> released(release.get_future());
   test::Planes planes(nullptr, 1, 4);
   std::promise<void> started;
-  ASSERT_TRUE(planes.pool->Submit([&started, released] {
+  ASSERT_TRUE(planes.pool->Submit(0, [&started, released] {
     started.set_value();
     released.wait();
   }));
@@ -260,14 +260,14 @@ TEST(DatasetImportOverloadTest, GoesOnWhenAFullPoolHasRoomAgain) {
   std::promise<void> release;
   const std::shared_future<void> released(release.get_future());
   std::promise<void> started;
-  while (!planes.pool->Submit([&started, released] {
+  while (!planes.pool->Submit(0, [&started, released] {
     started.set_value();
     released.wait();
   })) {
     std::this_thread::yield();
   }
   started.get_future().wait();
-  ASSERT_TRUE(planes.pool->Submit([] {}));
+  ASSERT_TRUE(planes.pool->Submit(0, [] {}));
   ASSERT_TRUE(client.Send(kCsv));
   // The server has seen the bytes when it answers a later request of the same thread or another's;
   // whether it has or not, the import must end well.

@@ -145,7 +145,8 @@ std::string NewAccountJson(const core::Account& account, std::string_view plan_n
   return text.append("]}");
 }
 
-std::string DatasetJson(const core::Dataset& dataset) {
+std::string DatasetJson(const service::CatalogueEntry& entry) {
+  const core::Dataset& dataset = entry.dataset;
   json::array fields;
   for (const core::Field& field : dataset.fields) {
     fields.push_back(json::object{{"name", Text(field.name)},
@@ -164,9 +165,9 @@ std::string DatasetJson(const core::Dataset& dataset) {
       {"date", TextOrNull(dataset.date_field)},
       {"weight", dataset.weight},
       {"test", dataset.test},
-      {"records", dataset.records},
+      {"records", entry.live->records.load()},
       {"created_at", FormatRfc3339(dataset.created_at)},
-      {"updated_at", FormatRfc3339(dataset.updated_at)},
+      {"updated_at", FormatRfc3339(FromUnixMillis(entry.live->updated_millis.load()))},
   });
 }
 
@@ -176,7 +177,7 @@ std::string ImportReportJson(const service::ImportReport& report) {
     rejected.push_back(json::object{{"line", line.line}, {"reason", Text(line.reason)}});
   }
   std::string text = "{\"dataset\":";
-  text.append(DatasetJson(report.dataset));
+  text.append(DatasetJson(*report.entry));
   text.append(",\"imported\":").append(std::to_string(report.imported));
   text.append(",\"replaced\":").append(std::to_string(report.replaced));
   text.append(",\"rejected\":").append(std::to_string(report.rejected));

@@ -19,6 +19,7 @@
 #include "core/legacy_map.h"
 #include "core/token.h"
 #include "service/accounts.h"
+#include "service/catalogue.h"
 #include "service/datasets.h"
 #include "service/tokens.h"
 
@@ -37,7 +38,7 @@ std::string AccountJson(const core::Account& account, std::string_view plan_name
 // What creating an account answers: the account, and "tokens", each made by TokenJson.
 std::string NewAccountJson(const core::Account& account, std::string_view plan_name,
                            std::span<const std::string> tokens);
-std::string DatasetJson(const core::Dataset& dataset);
+std::string DatasetJson(const service::CatalogueEntry& entry);
 std::string ImportReportJson(const service::ImportReport& report);
 // `dataset`: its full name; empty: it is gone.
 std::string LegacyMapJson(const core::LegacyMap& map, std::string_view dataset);

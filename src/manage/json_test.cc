@@ -79,11 +79,14 @@ TEST(JsonTest, WritesPlansAccountsDatasetsAndReports) {
       NewAccountJson(account, "free", tokens),
       account_json.substr(0, account_json.size() - 1) + R"(,"tokens":[{"id":"a"},{"id":"b"}]})");
   service::ImportReport report;
-  report.dataset.id = core::DatasetId{3};
-  report.dataset.workspace = "core";
-  report.dataset.name = "STOCKS";
-  report.dataset.fields = {{"symbol", core::FieldType::kString, true}};
-  report.dataset.key_field = "symbol";
+  core::Dataset dataset;
+  dataset.id = core::DatasetId{3};
+  dataset.workspace = "core";
+  dataset.name = "STOCKS";
+  dataset.fields = {{"symbol", core::FieldType::kString, true}};
+  dataset.key_field = "symbol";
+  report.entry = std::make_shared<const service::CatalogueEntry>(
+      service::CatalogueEntry{dataset, std::make_shared<service::RecordsState>()});
   report.imported = 4;
   report.replaced = 1;
   report.rejected = 2;

@@ -205,24 +205,26 @@ Reply OperatorApi::ListDatasets(const Call& call) {
   if (!page.ok()) return Refuse(page.error(), call.actor.request_id);
   const std::string search = ToLower(page->search);
   const std::shared_ptr<const service::DatasetMap> map = catalogue_.Snapshot();
-  std::vector<const core::Dataset*> found;
-  for (const auto& [name, dataset] : *map) {
+  std::vector<const service::CatalogueEntry*> found;
+  for (const auto& [name, entry] : *map) {
+    const core::Dataset* dataset = &entry->dataset;
     const service::PageMark mark{dataset->created_at, dataset->id.value};
     const bool behind = !page->after || mark.created_at > page->after->created_at ||
                         (mark.created_at == page->after->created_at && mark.id > page->after->id);
     const bool wanted =
         search.empty() || HoldsText(name, search) || HoldsText(dataset->title, search);
-    if (behind && wanted) found.push_back(dataset.get());
+    if (behind && wanted) found.push_back(entry.get());
   }
-  std::sort(found.begin(), found.end(), [](const core::Dataset* a, const core::Dataset* b) {
-    return std::pair(a->created_at, a->id.value) < std::pair(b->created_at, b->id.value);
+  std::sort(found.begin(), found.end(), [](const auto* a, const auto* b) {
+    return std::pair(a->dataset.created_at, a->dataset.id.value) <
+           std::pair(b->dataset.created_at, b->dataset.id.value);
   });
   const bool more = found.size() > page->size;
   if (more) found.resize(page->size);
   std::vector<std::string> items;
-  for (const core::Dataset* dataset : found) items.push_back(DatasetJson(*dataset));
+  for (const service::CatalogueEntry* entry : found) items.push_back(DatasetJson(*entry));
   std::string next;
-  if (more) next = PageToken({found.back()->created_at, found.back()->id.value});
+  if (more) next = PageToken({found.back()->dataset.created_at, found.back()->dataset.id.value});
   return JsonReply(ListJson(items, next));
 }
 
@@ -233,8 +235,9 @@ Reply OperatorApi::RunForDataset(const Call& call) {
   if (found == map->end()) {
     return Refuse(core::Reason::kNotFound, "There is no such dataset.", request_id);
   }
-  const core::Dataset& dataset = *found->second;
-  if (call.route == Route::kGetDataset) return ObjectReply(DatasetJson(dataset), dataset.version);
+  const core::Dataset& dataset = found->second->dataset;
+  if (call.route == Route::kGetDataset)
+    return ObjectReply(DatasetJson(*found->second), dataset.version);
   std::optional<std::int64_t> version;
   if (call.has_if_match) {
     WantedVersion wanted = RequireIfMatch(call, dataset.version);

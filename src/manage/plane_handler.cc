@@ -287,8 +287,8 @@ void PlaneHandler::Submit(http::Exchange& exchange, const PendingRef& pending,
   // The handler outlives its connections, and Post runs only while the connection stands; the job
   // itself must not touch the handler.
   const auto deferred = std::make_shared<http::Deferred>(exchange.Defer());
-  const bool taken =
-      shared_->dependencies.pool.Submit([this, shared = shared_, pending, call, deferred]() {
+  const bool taken = shared_->dependencies.pool.Submit(
+      call->account.value, [this, shared = shared_, pending, call, deferred]() {
         const auto reply = std::make_shared<Reply>(shared->Run(*call));
         deferred->Post([this, pending, reply](http::Exchange& then) {
           Send(then, *pending, std::move(*reply));

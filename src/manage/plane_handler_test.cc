@@ -196,12 +196,12 @@ TEST(PlaneOverloadTest, RefusesWhenThePoolIsFullButStillGivesMetrics) {
   std::promise<void> release;
   const std::shared_future<void> released(release.get_future());
   std::promise<void> started;
-  ASSERT_TRUE(planes.pool->Submit([&started, released] {
+  ASSERT_TRUE(planes.pool->Submit(0, [&started, released] {
     started.set_value();
     released.wait();
   }));
   started.get_future().wait();
-  ASSERT_TRUE(planes.pool->Submit([released] { released.wait(); }));
+  ASSERT_TRUE(planes.pool->Submit(0, [released] { released.wait(); }));
   const auto refused = planes.Operator("GET", "/operator/v1/plans");
   EXPECT_EQ(refused.status, 503);
   EXPECT_EQ(refused.Header("Latchkey-Reason"), "unavailable");

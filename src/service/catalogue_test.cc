@@ -25,20 +25,26 @@ TEST(CatalogueTest, FindsDatasetsByFoldedName) {
   catalogue.Put(Make(1, "core", "STOCKS"));
   const auto found = reader.Get().find(std::string_view("core/stocks"));
   ASSERT_NE(found, reader.Get().end());
-  EXPECT_EQ(found->second->name, "STOCKS");
+  EXPECT_EQ(found->second->dataset.name, "STOCKS");
 }
 
 TEST(CatalogueTest, AChangeIsInForceForTheNextGetAndLeavesWhatIsHeld) {
   Catalogue catalogue;
   Catalogue::Reader reader(catalogue);
   catalogue.Put(Make(1, "core", "STOCKS", 1));
-  const std::shared_ptr<const core::Dataset> held = reader.Get().begin()->second;
+  const std::shared_ptr<const CatalogueEntry> held = reader.Get().begin()->second;
   catalogue.Put(Make(1, "core", "STOCKS", 2));
-  EXPECT_EQ(reader.Get().begin()->second->generation, 2);
-  EXPECT_EQ(held->generation, 1);
+  EXPECT_EQ(reader.Get().begin()->second->dataset.generation, 2);
+  EXPECT_EQ(held->dataset.generation, 1);
+  EXPECT_EQ(reader.Get().begin()->second->live, held->live);
   catalogue.Put(Make(1, "core", "PRICES", 3));  // a new name of the same dataset
   ASSERT_EQ(reader.Get().size(), 1U);
   EXPECT_EQ(reader.Get().begin()->first, "core/prices");
+  EXPECT_EQ(reader.Get().begin()->second->live, held->live);
+  EXPECT_EQ(catalogue.Find("core", "stocks"), nullptr);
+  EXPECT_EQ(catalogue.Find("CORE", "prices"), reader.Get().begin()->second);
+  EXPECT_EQ(catalogue.Find(core::DatasetId{1}), reader.Get().begin()->second);
+  EXPECT_EQ(catalogue.Find(core::DatasetId{2}), nullptr);
   catalogue.Remove(core::DatasetId{2});
   EXPECT_EQ(reader.Get().size(), 1U);
   catalogue.Remove(core::DatasetId{1});
@@ -59,7 +65,7 @@ TEST(CatalogueTest, ReadersNeverSeeAnOlderStateThanAPutThatReturned) {
   std::int64_t at_least = 0;
   while (at_least < 2000) {
     at_least = returned.load();
-    ASSERT_GE(reader.Get().begin()->second->generation, at_least);
+    ASSERT_GE(reader.Get().begin()->second->dataset.generation, at_least);
   }
   writer.join();
 }

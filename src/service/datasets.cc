@@ -28,6 +28,11 @@ Error Invalid(std::string field, std::string detail) {
 
 std::string NameOf(const core::Dataset& dataset) { return dataset.workspace + "/" + dataset.name; }
 
+void SetSize(RecordsState& live, const store::GenerationSize& size) {
+  live.records.store(size.records);
+  live.bytes.store(size.bytes);
+}
+
 // For the audit log: compact JSON of all that the dataset's owner has a say in.
 std::string Describe(const core::Dataset& dataset) {
   std::string json = "{\"dataset\":";
@@ -41,8 +46,8 @@ std::string Describe(const core::Dataset& dataset) {
   add("key", dataset.key_field);
   add("subkey", dataset.subkey_field);
   add("date", dataset.date_field);
-  json += fmt::format(",\"weight\":{},\"test\":{},\"records\":{},\"generation\":{},\"fields\":[",
-                      dataset.weight, dataset.test, dataset.records, dataset.generation);
+  json += fmt::format(",\"weight\":{},\"test\":{},\"generation\":{},\"fields\":[", dataset.weight,
+                      dataset.test, dataset.generation);
   for (std::size_t i = 0; i < dataset.fields.size(); ++i) {
     const core::Field& field = dataset.fields[i];
     json += i == 0 ? "{\"name\":" : ",{\"name\":";
@@ -264,8 +269,11 @@ class Datasets::Impl {
                                const std::optional<core::Dataset>& standing)
       EXCLUDES(commit_mutex_);
   Result<core::Dataset> NewDataset(const ImportOptions& options) EXCLUDES(commit_mutex_);
-  Result<core::Dataset> Flip(core::Dataset dataset, const std::optional<core::Dataset>& standing,
-                             core::Actor actor) EXCLUDES(commit_mutex_, generations_mutex_);
+  Result<std::shared_ptr<const CatalogueEntry>> Flip(core::Dataset dataset,
+                                                     const store::GenerationSize& size,
+                                                     const std::optional<core::Dataset>& standing,
+                                                     core::Actor actor)
+      EXCLUDES(commit_mutex_, generations_mutex_);
   Result<core::Dataset> Settle(const core::Dataset& dataset, Error error);
   // False only where the store says so.
   bool Stands(core::DatasetId id);
@@ -329,18 +337,16 @@ class Datasets::Impl::CsvImport final : public Import {
 
     const Result<store::GenerationSize> size = writer->Finish();
     if (!size.ok()) return size.error();
-    const std::uint64_t records = size->records;
     dataset_.generation = writer->generation();
-    dataset_.records = records;
     dataset_.updated_at = now;
     if (!standing_) dataset_.created_at = now;
-    Result<core::Dataset> flipped =
-        datasets_.Flip(std::move(dataset_), standing_, std::move(actor_));
+    Result<std::shared_ptr<const CatalogueEntry>> flipped =
+        datasets_.Flip(std::move(dataset_), *size, standing_, std::move(actor_));
     if (!flipped.ok()) return flipped.error();
     ImportReport report;
-    report.dataset = *std::move(flipped);
-    report.imported = records;
-    report.replaced = loader.taken() - records;
+    report.entry = *std::move(flipped);
+    report.imported = size->records;
+    report.replaced = loader.taken() - size->records;
     report.rejected = loader.rejections().count;
     report.first_rejected = loader.rejections().first;
     return report;
@@ -372,7 +378,7 @@ std::optional<core::Dataset> Datasets::Impl::Standing(std::string_view workspace
   const std::shared_ptr<const DatasetMap> map = catalogue_.Snapshot();
   const auto found = map->find(ToLower(workspace) + "/" + ToLower(name));
   if (found == map->end()) return std::nullopt;
-  return *found->second;
+  return found->second->dataset;
 }
 
 Result<core::Dataset> Datasets::Impl::NewDataset(const ImportOptions& options) {
@@ -448,9 +454,9 @@ Result<std::unique_ptr<Import>> Datasets::Impl::BeginImport(const ImportOptions&
 
 // The new records are on disk and nothing names them yet; the commit does, and from the catalogue's
 // change on every query reads them. The old ones stay for whoever holds the old definition.
-Result<core::Dataset> Datasets::Impl::Flip(core::Dataset dataset,
-                                           const std::optional<core::Dataset>& standing,
-                                           core::Actor actor) {
+Result<std::shared_ptr<const CatalogueEntry>> Datasets::Impl::Flip(
+    core::Dataset dataset, const store::GenerationSize& size,
+    const std::optional<core::Dataset>& standing, core::Actor actor) {
   const std::int64_t generation = dataset.generation;
   store::Mutation mutation;
   mutation.event.at = dataset.updated_at;
@@ -475,19 +481,21 @@ Result<core::Dataset> Datasets::Impl::Flip(core::Dataset dataset,
       if (settled.error().code != ErrorCode::kUnknown) {
         Retire(generation, std::chrono::nanoseconds(0));
       }
-      return settled;
+      return settled.error();
     }
   }
   {
     MutexLock lock(generations_mutex_);
     readable_.emplace(generation, 0);
   }
-  catalogue_.Put(dataset);
+  std::shared_ptr<const CatalogueEntry> entry = catalogue_.Put(std::move(dataset));
+  SetSize(*entry->live, size);
+  entry->live->version.fetch_add(1);
   // What the store only shows may still be lost with the machine: then the old records count again.
   if (committed.ok() && standing && standing->generation != 0) {
     Retire(standing->generation, options_.drop_grace);
   }
-  return dataset;
+  return entry;
 }
 
 // What a commit that did not return ok has come to: the dataset if it is stored all the same.
@@ -533,28 +541,30 @@ Status Datasets::Impl::Load() {
   if (!status.ok()) return status;
   const Result<std::vector<store::Generation>> generations = records_.ListGenerations();
   if (!generations.ok()) return generations.error();
-  std::unordered_map<std::int64_t, bool> finished;
+  std::unordered_map<std::int64_t, store::Generation> finished;
   for (const store::Generation& generation : *generations) {
-    finished[generation.number] = generation.finished;
+    finished.emplace(generation.number, generation);
   }
   for (core::Dataset& dataset : datasets) {
+    store::GenerationSize size;
     if (dataset.generation != 0) {
       const auto found = finished.find(dataset.generation);
-      if (found == finished.end() || !found->second) {
+      if (found == finished.end() || !found->second.finished) {
         return MakeError(ErrorCode::kCorrupt,
                          fmt::format("The records of {} (generation {}) are missing: the two "
                                      "databases don't belong together. Restore both from one "
                                      "backup.",
                                      NameOf(dataset), dataset.generation));
       }
+      size = found->second.size;
       finished.erase(found);
       MutexLock lock(generations_mutex_);
       readable_.emplace(dataset.generation, 0);
     }
-    catalogue_.Put(std::move(dataset));
+    SetSize(*catalogue_.Put(std::move(dataset))->live, size);
   }
   // What a crash left behind goes with the first Sweep: a start must not wait for it.
-  for (const auto& [generation, whole] : finished) {
+  for (const auto& [generation, left] : finished) {
     Retire(generation, std::chrono::nanoseconds(0));
   }
   return {};

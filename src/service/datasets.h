@@ -47,7 +47,8 @@ struct RejectedLine {
 };
 
 struct ImportReport {
-  core::Dataset dataset;       // as it stands after the import
+  // As it stands after the import.
+  std::shared_ptr<const CatalogueEntry> entry;
   std::uint64_t imported = 0;  // records that the dataset now has
   std::uint64_t replaced = 0;  // lines whose key, subkey and date a later line had again
   std::uint64_t rejected = 0;  // bad lines that were left out

@@ -52,7 +52,8 @@ class Side {
   std::shared_ptr<const core::Dataset> Find(std::string_view key) const {
     const auto map = catalogue.Snapshot();
     const auto found = map->find(key);
-    return found == map->end() ? nullptr : found->second;
+    if (found == map->end()) return nullptr;
+    return {found->second, &found->second->dataset};
   }
 
   Result<ImportReport> Import(const ImportOptions& options, std::string_view csv) {
@@ -141,7 +142,7 @@ TEST_F(DatasetsTest, AFileBecomesADatasetThatCanBeQueried) {
   EXPECT_EQ(dataset->name, "PRICES");
   EXPECT_EQ(dataset->title, "PRICES");
   EXPECT_EQ(dataset->dataset_class, core::DatasetClass::kCore);
-  EXPECT_EQ(dataset->records, 2U);
+  EXPECT_EQ(side_->catalogue.Find("core", "prices")->live->records, 2U);
   EXPECT_EQ(dataset->weight, 1U);
   EXPECT_EQ(dataset->version, 1);
   EXPECT_EQ(ToUnixMillis(dataset->updated_at), kNow);
@@ -483,13 +484,13 @@ TEST_F(DatasetsTest, WhatACommitCameToDecidesWhatIsInForce) {
   faulty.FailNextChange(Fault::kUnknownDone);
   const auto report = import("symbol,date\nC,2000-01-01\n");
   ASSERT_TRUE(report.ok()) << report.error().public_text;
-  EXPECT_EQ(report->dataset.version, 2);
+  EXPECT_EQ(report->entry->dataset.version, 2);
   EXPECT_EQ(newest(), "C");
   side_->clock.Advance(std::chrono::minutes(1));
   ASSERT_TRUE(datasets.Sweep().ok());
   EXPECT_EQ(side_->Generations(), 3U);  // OLD may count again
 
-  const core::DatasetId id = report->dataset.id;
+  const core::DatasetId id = report->entry->dataset.id;
   EXPECT_EQ(datasets.Remove(id, 1, kActor).error().code, ErrorCode::kStale);
   faulty.FailNextChange(Fault::kUnknownNotDone);
   EXPECT_EQ(datasets.Remove(id, 2, kActor).error().code, ErrorCode::kUnknown);
@@ -518,7 +519,7 @@ TEST_F(DatasetsTest, ReadersSeeTheOldOrTheNewAndNeverAMixture) {
       query.limit = 10'000;
       while (!stop) {
         const auto dataset = catalogue.Get().begin()->second;
-        const auto records = side_->datasets->Query(*dataset, query, {});
+        const auto records = side_->datasets->Query(dataset->dataset, query, {});
         ASSERT_TRUE(records.ok()) << records.error().public_text;
         ASSERT_EQ(records->size(), 1500U);
         const auto tag = [](const core::Record& record) {

@@ -276,7 +276,6 @@ Result<core::Dataset> ReadDataset(const SqliteStatement& row) {
   dataset.weight = static_cast<std::uint32_t>(row.Integer(10));
   dataset.test = row.Integer(11) != 0;
   dataset.generation = row.Integer(12);
-  dataset.records = static_cast<std::uint64_t>(row.Integer(13));
   dataset.created_at = FromUnixMillis(row.Integer(14));
   dataset.updated_at = FromUnixMillis(row.Integer(15));
   dataset.version = row.Integer(16);
@@ -301,7 +300,7 @@ void BindDataset(SqliteStatement& statement, const core::Dataset& dataset) {
       .Bind(11, std::int64_t{dataset.weight})
       .Bind(12, std::int64_t{dataset.test})
       .Bind(13, dataset.generation)
-      .Bind(14, static_cast<std::int64_t>(dataset.records));
+      .Bind(14, std::int64_t{0});
   BindTime(statement, 15, dataset.created_at);
   BindTime(statement, 16, dataset.updated_at);
   statement.Bind(17, dataset.version).Bind(18, dataset.source);

@@ -87,7 +87,6 @@ core::Dataset TestDataset(std::int64_t number) {
   dataset.weight = 1'000'000;
   dataset.test = true;
   dataset.generation = 17;
-  dataset.records = 123'456'789'012;
   dataset.created_at = kTestTime;
   dataset.updated_at = kTestTime + std::chrono::milliseconds(1);
   return dataset;
@@ -231,7 +230,6 @@ void ExpectSame(const core::Dataset& a, const core::Dataset& b) {
   EXPECT_EQ(a.weight, b.weight);
   EXPECT_EQ(a.test, b.test);
   EXPECT_EQ(a.generation, b.generation);
-  EXPECT_EQ(a.records, b.records);
   EXPECT_EQ(a.created_at, b.created_at);
   EXPECT_EQ(a.updated_at, b.updated_at);
   EXPECT_EQ(a.version, b.version);
@@ -352,7 +350,6 @@ TEST_P(StateStoreConformanceTest, UpdatesRaiseTheVersionAndKeepWhatIsFixed) {
   Do(Create(TestDataset(1)));
   core::Dataset dataset = TestDataset(1);
   dataset.generation = 18;
-  dataset.records = 3;
   dataset.fields.pop_back();
   dataset.updated_at += std::chrono::hours(1);
   Do(Change(PutDataset{dataset, 1}));
