@@ -147,8 +147,8 @@ Status MapOldForms(Storage& storage) {
   for (const core::LegacyKind kind : core::kLegacyKinds) {
     core::LegacyMap map;
     map.kind = kind;
-    const Result<core::LegacyMap> mapped =
-        storage.legacy_maps().Put(std::move(map), *stocks->second, std::nullopt, DemoActor());
+    const Result<core::LegacyMap> mapped = storage.legacy_maps().Put(
+        std::move(map), stocks->second->dataset, std::nullopt, DemoActor());
     if (!mapped.ok()) return mapped.error();
   }
   return {};

@@ -37,11 +37,8 @@ Reply LegacyMapsApi::Run(const Call& call) {
 }
 
 std::string LegacyMapsApi::DatasetName(core::DatasetId id) const {
-  const std::shared_ptr<const service::DatasetMap> datasets = catalogue_.Snapshot();
-  for (const auto& [key, dataset] : *datasets) {
-    if (dataset->id == id) return dataset->workspace + "/" + dataset->name;
-  }
-  return {};
+  const std::shared_ptr<const service::CatalogueEntry> entry = catalogue_.Find(id);
+  return entry == nullptr ? std::string() : entry->dataset.workspace + "/" + entry->dataset.name;
 }
 
 Reply LegacyMapsApi::List(const Call& call) {
@@ -83,7 +80,7 @@ Reply LegacyMapsApi::Put(const Call& call, core::LegacyKind kind) {
   const std::shared_ptr<const service::DatasetMap> datasets = catalogue_.Snapshot();
   const auto found = datasets->find(ToLower(input->dataset));
   if (found == datasets->end()) return NoSuchDataset(request_id);
-  const core::Dataset& dataset = *found->second;
+  const core::Dataset& dataset = found->second->dataset;
   core::LegacyMap map;
   map.kind = kind;
   map.renames = std::move(input->renames);
