@@ -15,21 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/encoding.h"
-
-namespace latchkey::core {
-
-bool operator==(const Record& a, const Record& b) {
-  return a.key == b.key && a.subkey == b.subkey && a.date_millis == b.date_millis &&
-         a.updated_millis == b.updated_millis && a.values == b.values;
-}
-
-void PrintTo(const Record& record, std::ostream* out) {
-  *out << "{" << record.key << "/" << record.subkey << "/" << record.date_millis << " "
-       << record.values << "}";
-}
-
-}  // namespace latchkey::core
+#include "test/store_conformance/record_model.h"
 
 namespace latchkey::store {
 namespace {
@@ -40,72 +26,9 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-constexpr std::uint64_t kEverything = 1'000'000;
-
-Record Make(std::string key, std::string subkey, std::int64_t date, std::string values = "[]") {
-  return {std::move(key), std::move(subkey), date, 7, std::move(values)};
-}
-
-// As many records as asked for, of a thousand keys, each with the tag in its values.
-std::vector<Record> Many(std::size_t count, const std::string& tag) {
-  std::vector<Record> records;
-  records.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    records.push_back(Make("K" + std::to_string(i % 1000), "", static_cast<std::int64_t>(i),
-                           "[\"" + tag + "\"," + std::to_string(i) + "]"));
-  }
-  return records;
-}
-
-// The order that dataset_store.h promises for the newest first.
-bool Newer(const Record& a, const Record& b) {
-  if (a.date_millis != b.date_millis) return a.date_millis > b.date_millis;
-  const std::string a_key = ToLower(a.key);
-  const std::string b_key = ToLower(b.key);
-  if (a_key != b_key) return a_key < b_key;
-  return ToLower(a.subkey) < ToLower(b.subkey);
-}
-
-// A generation as it should be, in memory.
-class Model {
- public:
-  void Append(const Record& record, Duplicates duplicates) {
-    const Index index{ToLower(record.key), ToLower(record.subkey), record.date_millis};
-    if (duplicates == Duplicates::kIgnore) {
-      records_.emplace(index, record);
-    } else {
-      records_[index] = record;
-    }
-  }
-  std::size_t size() const { return records_.size(); }
-  std::vector<Record> Query(const RecordQuery& query) const {
-    std::vector<Record> found;
-    for (const auto& [index, record] : records_) {
-      const auto& [key, subkey, date] = index;
-      if (query.key && key != *query.key) continue;
-      if (query.key && query.subkey && subkey != *query.subkey) continue;
-      if (query.from_millis && date < *query.from_millis) continue;
-      if (query.to_millis && date > *query.to_millis) continue;
-      found.push_back(record);
-    }
-    std::sort(found.begin(), found.end(), Newer);
-    if (!query.newest_first) std::reverse(found.begin(), found.end());
-    if (found.size() > query.limit) found.resize(query.limit);
-    return found;
-  }
-
- private:
-  using Index = std::tuple<std::string, std::string, std::int64_t>;
-  std::map<Index, Record> records_;
-};
-
-unsigned Seed() {
-  const char* given = std::getenv("LATCHKEY_SEED");
-  return given != nullptr ? static_cast<unsigned>(std::strtoul(given, nullptr, 10))
-                          : std::random_device{}();
-}
-
 }  // namespace
+
+using namespace record_model;  // NOLINT: the words of these tests
 
 void DatasetStoreConformance::SetUp() {
   std::string name = testing::TempDir() + "/latchkey-records-XXXXXX";
@@ -223,6 +146,8 @@ TEST_P(DatasetStoreConformance, AnyQueryGivesWhatASearchOfEverythingGives) {
       if (random() % 2 == 0) query.to_millis = static_cast<std::int64_t>(random() % 24) - 12;
       query.newest_first = random() % 2 == 0;
       query.limit = random() % 3 == 0 ? kEverything : 1 + random() % 5;
+      query.interval = random() % 3 == 0 ? 1 + random() % 4 : 1;
+      query.offset = random() % 3 == 0 ? random() % 6 : 0;
       ASSERT_EQ(Ask(*store, generation, query), model.Query(query)) << CanonicalText(query);
     }
   }
