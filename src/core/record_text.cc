@@ -16,7 +16,6 @@ constexpr std::array<std::string_view, 5> kSystemNames = {"id", "key", "subkey",
 constexpr std::array<std::string_view, 5> kSystemColumns = {
     "_systemRecordProperties.id", "_systemRecordProperties.key", "_systemRecordProperties.subkey",
     "_systemRecordProperties.date", "_systemRecordProperties.updated"};
-constexpr std::size_t kDateProperty = 3;
 
 // Labels are copied in blocks of this size, the last one beyond its end.
 constexpr std::size_t kLabelSlack = 16;
