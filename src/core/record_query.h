@@ -22,8 +22,8 @@ namespace latchkey::core {
 //   offset    without that many of them
 //   limit     at most that many
 // With date_field, the value of that field stands for the record's date in range and order; a
-// record that has no date there (absent, null, another value) takes no part; equal ones stand in
-// the order that they would have without date_field.
+// record that has no date there (absent, null, another value) takes no part; equal ones are
+// ordered by key, subkey and then by the record's own date, the newest first.
 struct RecordQuery {
   std::optional<std::string> key;           // folded to lower case; absent: the whole dataset
   std::optional<std::string> subkey;        // folded; only with a key; "": records without one
