@@ -209,7 +209,6 @@ Status RecordFileReader::TakeFirstLine(std::string_view& bytes) {
   if (bytes.empty()) return {};
   const Brackets brackets = Follow(kept_);
   if (bytes[0] == '{' && !TakesObject(brackets)) return EmitLine(kept_);
-  first_line_ = false;
   depth_ = brackets.open.size();
   Keep("\n");
   state_ = State::kElement;

@@ -202,6 +202,7 @@ TEST(RecordFileReaderTest, PassesOverABadLineOfJsonLines) {
                   "5! it is not a JSON object", "6! it is not JSON", "7! it is not JSON",
                   "8! it is not JSON", "9! it is not JSON", "10 a=4"));
   EXPECT_THAT(Read("{\"a\":1\n"), ElementsAre("1! it is not JSON"));
+  EXPECT_THAT(Read("{\"a\":1,\n{\"a\":2}"), ElementsAre("1! it is not JSON", "2 a=2"));
   EXPECT_THAT(Read("{\"a\":\"1\n{\"a\":2}"), ElementsAre("1! it is not JSON", "2 a=2"));
   EXPECT_THAT(Read("{\"a\":1}\0\n{\"a\":2}"sv), ElementsAre("1! it is not JSON", "2 a=2"));
   EXPECT_THAT(Read("{\"a\":1}\n{\"a\":\"\xFF\"}\n{\"a\":2}"),
@@ -241,6 +242,8 @@ TEST(RecordFileReaderTest, BoundsWhatItKeeps) {
   EXPECT_THAT(Read("[{\"\":[\"}\",\n12]},\n{\"a\":2},1234567890123,7]", kSmall),
               ElementsAre("1! it is longer than 12 bytes", "3 a=2", "3! it is longer than 12 bytes",
                           "3! it is not a JSON object"));
+  EXPECT_THAT(Read("{\"a\":[12345678\n7]}\n{\"a\":2}", kSmall),
+              ElementsAre("1! it is longer than 12 bytes", "2! it is not JSON", "3 a=2"));
   EXPECT_THAT(Read("{\n\"a\":123456}{\"a\":2}", kSmall),
               ElementsAre("1! it is longer than 12 bytes", "2 a=2"));
   EXPECT_THAT(

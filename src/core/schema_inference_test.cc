@@ -70,6 +70,8 @@ TEST(SchemaInferenceTest, MillisecondsAreADateInAFieldOfThatName) {
   EXPECT_EQ(infer("DATE", {"1700000000000", "2000-01-01", ""}), FieldType::kDate);
   EXPECT_EQ(infer("updated", {"1700000000000"}), FieldType::kInteger);
   EXPECT_EQ(infer("date", {"20000101"}), FieldType::kInteger);
+  EXPECT_EQ(infer("date", {"100000000000", "-10000000000000"}), FieldType::kDate);
+  EXPECT_EQ(infer("date", {"99999999999"}), FieldType::kInteger);
   EXPECT_EQ(infer("date", {"1700000000000", "5"}), FieldType::kInteger);
   EXPECT_EQ(infer("date", {"1700000000000", "1.5"}), FieldType::kNumber);
   EXPECT_EQ(infer("date", {"1700000000000", "x"}), FieldType::kString);
@@ -214,6 +216,8 @@ TEST(InferIndexTest, FindsKeySubkeyAndDate) {
       {{{"key", kD}, {"price", kN}}, "key//"},
       {{{"date", kD}, {"price", kN}}, "//date"},
       {{{"day", kD}, {"subkey", kD}}, "//day"},
+      {{{"subkey", kD}, {"key", kS}}, "key/subkey/"},
+      {{{"subkey", kD}}, "!"},
       {{{"subkey", kS}, {"day", kD}}, "//day"},
       {{{"price", kN}, {"x", kO}}, "!"},
       {{}, "!"},
