@@ -28,10 +28,10 @@ def routes_of_manage(text):
 
 
 def routes_of_gateway(text):
-    """add("/data/{+workspace}", …) → {("get", "/v1/data/{workspace}"), …}"""
+    """add(Method::kGet, "/data/{+workspace}", …) → {("get", "/v1/data/{workspace}"), …}"""
     return {
-        ("get", "/v1" + pattern.replace("{+", "{"))
-        for pattern in re.findall(r'\badd\(\s*"([^"]+)"', text)
+        (method.lower(), "/v1" + pattern.replace("{+", "{"))
+        for method, pattern in re.findall(r'\badd\(\s*Method::k(\w+),\s*"([^"]+)"', text)
     }
 
 

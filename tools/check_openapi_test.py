@@ -14,7 +14,7 @@ MANAGE = """
     RouteInfo{Method::kPost,
               "/manage/v1/tokens/{token}:disable", Route::kDisableToken},
 """
-GATEWAY = 'add("/data/{+workspace}", Route::kCatalogue);'
+GATEWAY = 'add(Method::kGet, "/data/{+workspace}", Route::kCatalogue);'
 REASON = """
     {Reason::kNone, 200, "", ""},
     {Reason::kNotFound, 404, "not_found", "Not Found"},
@@ -66,7 +66,7 @@ class CheckOpenApiTest(unittest.TestCase):
         self.assertEqual(self.check(), [])
 
     def test_finds_a_route_that_the_page_lacks(self):
-        self.assert_problem("lacks GET /v1/more", gateway=GATEWAY + 'add("/more", Route::kMore);')
+        self.assert_problem("lacks GET /v1/more", gateway=GATEWAY + 'add(Method::kGet, "/more", Route::kMore);')
         self.assert_problem("lacks GET /v1/data", page=PAGE.replace("/v1/data/", "/v2/data/"))
 
     def test_finds_a_route_that_the_code_has_not(self):

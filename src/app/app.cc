@@ -154,6 +154,7 @@ class App {
     const gateway::Dependencies data{storage_->index(),
                                      storage_->catalogue(),
                                      storage_->datasets(),
+                                     storage_->legacy_maps(),
                                      *pool_,
                                      clock_,
                                      entropy_,
@@ -211,6 +212,7 @@ class App {
     options.plane = std::move(plane);
     options.version = kVersion;
     options.max_records = config_.datasets.max_records;
+    options.max_answer_bytes = config_.datasets.answer_bytes;
     // Each thread's handlers of both planes share what the configuration grants in all.
     const int shares = Threads(config_) * (config_.data.http_port ? 2 : 1);
     options.answer_cache_bytes = config_.datasets.cache_bytes / static_cast<std::size_t>(shares);

@@ -30,8 +30,10 @@ struct SipState {
 }  // namespace
 
 std::size_t PreparedAnswer::bytes() const {
-  return sizeof(*this) + key.capacity() + dataset_key.capacity() + workspace.capacity() +
-         head.bytes() + head_without_cost.bytes() + (body ? body->capacity() : 0) + kOverheadBytes;
+  std::size_t bytes = sizeof(*this) + key.capacity() + workspace.capacity() + head.bytes() +
+                      head_without_cost.bytes() + (body ? body->capacity() : 0) + kOverheadBytes;
+  for (const Part& part : parts) bytes += sizeof(part) + part.dataset_key.capacity();
+  return bytes;
 }
 
 std::size_t AnswerCache::Hash::operator()(std::string_view text) const {

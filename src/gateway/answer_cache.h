@@ -1,9 +1,9 @@
 // Prepared answers of one handler: what was asked, as received, and the whole answer to it. Not
 // thread-safe; bounded by bytes; the least recently used go first.
 //
-// An entry holds for the definition of the dataset that it was made from; each change of a dataset,
-// an import too, makes a new definition (service/catalogue.h), and the handler drops what no longer
-// fits. The token is no part of the key: verification comes first, always.
+// An entry holds for the definitions and the versions of the records that it was made from
+// (service/catalogue.h), and until its time is over; prepared_reads.h drops what no longer fits.
+// The token is no part of the key: verification comes first, always.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,9 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
+#include "base/time.h"
 #include "gateway/respond.h"
 #include "service/catalogue.h"
 
@@ -22,12 +24,21 @@ namespace latchkey::gateway {
 struct PreparedAnswer {
   // What was asked, as received, without token and nonce.
   std::string key;
-  // The dataset's place in the catalogue, "workspace/name" in lower case, and its workspace.
-  std::string dataset_key;
+  // The datasets in it, one or more, all of one workspace.
+  struct Part {
+    std::string dataset_key;  // "workspace/name" in lower case: the place in the catalogue
+    std::shared_ptr<const service::CatalogueEntry> entry;
+    std::uint64_t version = 0;  // of its records, from before they were read
+    std::uint64_t records = 0;  // of it in the answer
+  };
   std::string workspace;
-  std::shared_ptr<const service::CatalogueEntry> dataset;
-  // The generation of the catalogue at which `dataset` was last seen to be the one that counts.
+  std::vector<Part> parts;
+  // The generation of the catalogue at which the parts were last seen to be what counts.
   std::uint64_t checked_at = 0;
+  // The same question means the same until then, exclusive.
+  Timestamp valid_until = Timestamp::max();
+  // Of an old form: the generation of the operator's maps (prepared_reads.h); 0: it is none.
+  std::uint64_t maps_generation = 0;
 
   HeaderBlock head;
   HeaderBlock head_without_cost;            // for HEAD, which costs nothing

@@ -1,5 +1,6 @@
 #include "gateway/data_api.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -8,10 +9,6 @@
 
 namespace latchkey::gateway {
 namespace {
-
-std::optional<std::string_view> Present(std::string_view part) {
-  return part.data() == nullptr ? std::nullopt : std::optional(part);
-}
 
 void AppendName(std::string& out, std::string_view name) {
   out.append(out.back() == '{' ? "\"" : ",\"").append(name).append("\":");
@@ -28,36 +25,17 @@ void AppendTextOrNull(std::string& out, std::string_view name, std::string_view 
   out.append("null");
 }
 
-void AppendNumber(std::string& out, std::string_view name, std::int64_t value) {
+template <typename Number>
+void AppendNumber(std::string& out, std::string_view name, Number value) {
   AppendName(out, name);
   out.append(std::to_string(value));
 }
 
-}  // namespace
-
-Result<RecordsWish> ReadRecordsWish(std::string_view key, std::string_view subkey,
-                                    std::string_view raw_parameters, core::RecordFormat accepted,
-                                    std::uint64_t max_records) {
-  Result<std::vector<http::QueryParameter>> pairs = http::ParseQuery(raw_parameters);
-  if (!pairs.ok()) return std::move(pairs).error();
-  std::vector<core::QueryParameter> parameters;
-  parameters.reserve(pairs->size());
-  bool bounded = false;
-  for (const http::QueryParameter& pair : *pairs) {
-    parameters.push_back({pair.name, pair.value});
-    bounded = bounded || pair.name == "limit" || pair.name == "last" || pair.name == "first";
-  }
-  Result<core::ParsedRecordQuery> parsed =
-      core::ParseRecordQuery(Present(key), Present(subkey), parameters, max_records);
-  if (!parsed.ok()) return std::move(parsed).error();
-
-  RecordsWish wish;
-  wish.query = std::move(parsed->query);
-  wish.format = parsed->format.value_or(accepted);
-  wish.whole_range = !bounded && wish.query.limit == max_records && max_records > 1;
-  if (wish.whole_range) wish.query.limit = max_records + 1;
-  return wish;
+std::string JobUrl(const core::UploadJob& job) {
+  return "/v1/jobs/" + job.workspace + "/ingest/" + job.id.ToString();
 }
+
+}  // namespace
 
 Status RefuseParameters(std::string_view raw_parameters) {
   Result<std::vector<http::QueryParameter>> pairs = http::ParseQuery(raw_parameters);
@@ -76,19 +54,22 @@ Cost CostOf(const core::Dataset& dataset, std::uint64_t records) {
 std::string CatalogueJson(std::span<const service::CatalogueEntry* const> datasets) {
   std::string out = "[";
   for (const service::CatalogueEntry* entry : datasets) {
-    const core::Dataset* dataset = &entry->dataset;
+    const core::Dataset& dataset = entry->dataset;
+    const service::RecordsState& live = *entry->live;
     if (out.size() > 1) out.push_back(',');
     out.push_back('{');
-    AppendText(out, "id", dataset->name);
-    AppendText(out, "workspace", dataset->workspace);
-    AppendText(out, "title", dataset->title);
-    AppendText(out, "class", core::ToString(dataset->dataset_class));
-    AppendTextOrNull(out, "key", dataset->key_field);
-    AppendTextOrNull(out, "subkey", dataset->subkey_field);
-    AppendTextOrNull(out, "date", dataset->date_field);
-    AppendNumber(out, "weight", dataset->weight);
-    AppendNumber(out, "records", static_cast<std::int64_t>(entry->live->records.load()));
-    AppendNumber(out, "updated", entry->live->updated_millis.load());
+    AppendText(out, "id", dataset.name);
+    AppendText(out, "workspace", dataset.workspace);
+    AppendText(out, "title", dataset.title);
+    AppendText(out, "class", core::ToString(dataset.dataset_class));
+    AppendTextOrNull(out, "key", dataset.key_field);
+    AppendTextOrNull(out, "subkey", dataset.subkey_field);
+    AppendTextOrNull(out, "date", dataset.date_field);
+    AppendNumber(out, "weight", dataset.weight);
+    AppendNumber(out, "records", live.records.load(std::memory_order_relaxed));
+    AppendNumber(out, "updated",
+                 std::max(live.updated_millis.load(std::memory_order_relaxed),
+                          ToUnixMillis(dataset.updated_at)));
     out.push_back('}');
   }
   out.push_back(']');
@@ -101,6 +82,57 @@ std::string StatusJson(std::string_view version, Timestamp now) {
   AppendText(out, "version", version);
   AppendNumber(out, "time", ToUnixMillis(now));
   out.push_back('}');
+  return out;
+}
+
+std::string SuccessJson(std::string_view message, std::string_view dataset_id) {
+  std::string out = "{\"success\":true";
+  AppendText(out, "message", message);
+  if (!dataset_id.empty()) AppendText(out, "datasetId", dataset_id);
+  out.push_back('}');
+  return out;
+}
+
+std::string UploadTakenJson(const core::UploadJob& job) {
+  const std::string url = JobUrl(job);
+  std::string out = "{\"success\":true";
+  AppendText(out, "message", "The file for " + job.dataset + " was taken; its job is at " + url);
+  AppendText(out, "jobId", job.id.ToString());
+  AppendText(out, "jobUrl", url);
+  out.push_back('}');
+  return out;
+}
+
+std::string UploadJobJson(const core::UploadJob& job) {
+  const std::string url = JobUrl(job);
+  std::string out = "{";
+  AppendText(out, "jobId", job.id.ToString());
+  AppendText(out, "jobUrl", url);
+  AppendText(out, "type", "ingest");
+  AppendText(out, "workspace", job.workspace);
+  AppendText(out, "datasetId", job.dataset);
+  AppendText(out, "status", core::ToString(job.state));
+  AppendTextOrNull(out, "message", job.message);
+  AppendNumber(out, "bytes", job.bytes);
+  AppendNumber(out, "lines", job.lines);
+  AppendNumber(out, "valid", job.lines - std::min(job.rejected, job.lines));
+  AppendNumber(out, "rejected", job.rejected);
+  AppendNumber(out, "stored", job.stored);
+  const bool read = job.state != core::UploadState::kValidating;
+  AppendTextOrNull(out, "rejectedUrl", read && job.rejected > 0 ? url + "/rejected" : "");
+  AppendNumber(out, "created", ToUnixMillis(job.created_at));
+  AppendNumber(out, "updated", ToUnixMillis(job.updated_at));
+  out.push_back('}');
+  return out;
+}
+
+std::string UploadJobsJson(std::span<const core::UploadJob> jobs) {
+  std::string out = "[";
+  for (const core::UploadJob& job : jobs) {
+    if (out.size() > 1) out.push_back(',');
+    out.append(UploadJobJson(job));
+  }
+  out.push_back(']');
   return out;
 }
 

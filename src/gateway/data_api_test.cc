@@ -1,56 +1,12 @@
 #include "gateway/data_api.h"
 
+#include <memory>
 #include <string>
 
 #include <gtest/gtest.h>
 
 namespace latchkey::gateway {
 namespace {
-
-using core::RecordFormat;
-
-Result<RecordsWish> Read(std::string_view parameters, std::string_view key = "AAPL",
-                         std::string_view subkey = {}) {
-  return ReadRecordsWish(key, subkey, parameters, RecordFormat::kJson, 100);
-}
-
-TEST(RecordsWishTest, FormatBeatsAccept) {
-  EXPECT_EQ(Read("format=csv")->format, RecordFormat::kCsv);
-  EXPECT_EQ(Read("")->format, RecordFormat::kJson);
-  EXPECT_EQ(ReadRecordsWish("k", {}, "format=json", RecordFormat::kCsv, 100)->format,
-            RecordFormat::kJson);
-  EXPECT_EQ(ReadRecordsWish("k", {}, "", RecordFormat::kCsv, 100)->format, RecordFormat::kCsv);
-}
-
-TEST(RecordsWishTest, TellsAbsentFromPresentParts) {
-  EXPECT_FALSE(ReadRecordsWish({}, {}, "", RecordFormat::kJson, 100)->query.key.has_value());
-  EXPECT_EQ(Read("")->query.key, "aapl");
-  EXPECT_FALSE(Read("")->query.subkey.has_value());
-  EXPECT_EQ(Read("", "AAPL", "X")->query.subkey, "x");
-}
-
-TEST(RecordsWishTest, AWholeRangeAsksForOneMoreThanMayBeGiven) {
-  EXPECT_TRUE(Read("from=2010-01-01")->whole_range);
-  EXPECT_EQ(Read("from=2010-01-01")->query.limit, 101u);
-  for (const std::string_view bounded :
-       {"from=2010-01-01&limit=100", "last=100&from=2010-01-01", "first=100&to=2010-01-01"}) {
-    EXPECT_FALSE(Read(bounded)->whole_range) << bounded;
-    EXPECT_EQ(Read(bounded)->query.limit, 100u) << bounded;
-  }
-  EXPECT_FALSE(Read("")->whole_range);
-}
-
-TEST(RecordsWishTest, RefusesByName) {
-  for (const std::string_view parameters :
-       {"colour=red", "last=0", "last=101", "limit=x", "from=yesterday", "format=xml",
-        "last=1&last=1", "last=%FF"}) {
-    const Result<RecordsWish> wish = Read(parameters);
-    ASSERT_FALSE(wish.ok()) << parameters;
-    EXPECT_EQ(wish.error().code, ErrorCode::kInvalid);
-    const std::string name(parameters.substr(0, parameters.find('=')));
-    EXPECT_NE(wish.error().public_text.find(name), std::string::npos) << wish.error().public_text;
-  }
-}
 
 TEST(RefuseParametersTest, NamesTheFirst) {
   EXPECT_TRUE(RefuseParameters("").ok());
@@ -75,7 +31,8 @@ TEST(CostTest, IsWeightTimesRecordsInTheCreditsOfTheClass) {
 }
 
 TEST(CatalogueJsonTest, ShowsWhatWireSays) {
-  core::Dataset dataset;
+  service::CatalogueEntry entry;
+  core::Dataset& dataset = entry.dataset;
   dataset.name = "STOCKS";
   dataset.workspace = "core";
   dataset.title = "Monthly \"closes\"";
@@ -83,10 +40,10 @@ TEST(CatalogueJsonTest, ShowsWhatWireSays) {
   dataset.key_field = "symbol";
   dataset.date_field = "date";
   dataset.weight = 2;
-  dataset.updated_at = FromUnixMillis(1'700'000'000'123);
-  service::CatalogueEntry entry{dataset, std::make_shared<service::RecordsState>()};
+  dataset.updated_at = FromUnixMillis(1'700'000'000'000);
+  entry.live = std::make_shared<service::RecordsState>();
   entry.live->records = 560;
-  entry.live->updated_millis = ToUnixMillis(dataset.updated_at);
+  entry.live->updated_millis = 1'700'000'000'123;  // the later of the two counts
   const service::CatalogueEntry* list[] = {&entry, &entry};
   const std::string one =
       R"({"id":"STOCKS","workspace":"core","title":"Monthly \"closes\"","class":"core",)"
@@ -94,6 +51,49 @@ TEST(CatalogueJsonTest, ShowsWhatWireSays) {
       R"("updated":1700000000123})";
   EXPECT_EQ(CatalogueJson(list), "[" + one + "," + one + "]");
   EXPECT_EQ(CatalogueJson({}), "[]");
+}
+
+TEST(SuccessJsonTest, IsWhatOldClientsRead) {
+  EXPECT_EQ(SuccessJson("wrote 2 messages"), R"({"success":true,"message":"wrote 2 messages"})");
+  EXPECT_EQ(SuccessJson("Dataset has been created", "X"),
+            R"({"success":true,"message":"Dataset has been created","datasetId":"X"})");
+}
+
+TEST(UploadJobJsonTest, TellsStateCountsAndWhereTheRejectedLinesAre) {
+  core::UploadJob job;
+  job.id = {7};
+  job.workspace = "acme";
+  job.dataset = "FUNDS";
+  job.bytes = 100;
+  job.lines = 10;
+  job.rejected = 3;
+  job.created_at = FromUnixMillis(1'700'000'000'000);
+  job.updated_at = FromUnixMillis(1'700'000'000'001);
+  const std::string url = "/v1/jobs/acme/ingest/" + job.id.ToString();
+  EXPECT_EQ(UploadTakenJson(job),
+            R"({"success":true,"message":"The file for FUNDS was taken; its job is at )" + url +
+                R"(","jobId":")" + job.id.ToString() + R"(","jobUrl":")" + url + "\"}");
+  const auto expected = [&](std::string_view state, std::string_view message,
+                            std::string_view stored, std::string_view rejected) {
+    return R"({"jobId":")" + job.id.ToString() + R"(","jobUrl":")" + url +
+           R"(","type":"ingest","workspace":"acme","datasetId":"FUNDS","status":")" +
+           std::string(state) + R"(","message":)" + std::string(message) +
+           R"(,"bytes":100,"lines":10,"valid":7,"rejected":3,"stored":)" + std::string(stored) +
+           R"(,"rejectedUrl":)" + std::string(rejected) +
+           R"(,"created":1700000000000,"updated":1700000000001})";
+  };
+  EXPECT_EQ(UploadJobJson(job), expected("VALIDATING", "null", "0", "null"));
+  job.state = core::UploadState::kFailed;
+  job.message = "Too many";
+  EXPECT_EQ(UploadJobJson(job),
+            expected("FAILED", "\"Too many\"", "0", "\"" + url + "/rejected\""));
+  job.state = core::UploadState::kIngested;
+  job.message.clear();
+  job.stored = 7;
+  const core::UploadJob jobs[] = {job, job};
+  const std::string one = expected("INGESTED", "null", "7", "\"" + url + "/rejected\"");
+  EXPECT_EQ(UploadJobsJson(jobs), "[" + one + "," + one + "]");
+  EXPECT_EQ(UploadJobsJson({}), "[]");
 }
 
 TEST(StatusJsonTest, IsWhatOldClientsRead) {

@@ -23,6 +23,7 @@
 #include "http/server.h"
 #include "service/catalogue.h"
 #include "service/datasets.h"
+#include "service/legacy_maps.h"
 #include "service/token_index.h"
 
 namespace latchkey::gateway {
@@ -33,6 +34,7 @@ struct Dependencies {
   service::TokenIndex& index;
   service::Catalogue& catalogue;
   service::Datasets& datasets;
+  service::LegacyMaps& legacy_maps;
   WorkerPool& pool;
   const Clock& clock;
   Entropy& entropy;  // thread-safe: handlers are made on their threads
@@ -46,6 +48,8 @@ struct DataPlaneOptions {
   std::string version = {};    // what GET /v1/status says
   // Records of one answer; a query that asks for more is 400.
   std::uint64_t max_records = 10'000;
+  // Bytes of one answer's text; what would be larger is 400.
+  std::uint64_t max_answer_bytes = 32 * 1024 * 1024;
   // Prepared answers kept by each handler, with all that belongs to them. 0: none are kept.
   std::size_t answer_cache_bytes = 32 * 1024 * 1024;
   // From the head's last byte to the end of the query; 503 after that.
@@ -71,10 +75,10 @@ class DataPlane {
   std::unique_ptr<http::Handler> MakeHandler(int thread);
 
  private:
-  struct Shared;  // what all handlers read and none changes
+  struct Shared;  // by all handlers of the listener; thread-safe
   const Dependencies dependencies_;
   const DataPlaneOptions options_;
-  const std::unique_ptr<const Shared> shared_;
+  const std::unique_ptr<Shared> shared_;
 };
 
 }  // namespace latchkey::gateway

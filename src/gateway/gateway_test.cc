@@ -1,5 +1,5 @@
-// The whole chain over the real pieces: server, index, catalogue, stores. What a test needs to hold
-// back or to break, it does by wrapping the store of records.
+// The whole chain over the real pieces: answers, refusals, prepared answers, the log. What is
+// written, uploaded and defined is in gateway_data_test.cc.
 #include "gateway/gateway.h"
 
 #include <atomic>
@@ -22,261 +22,12 @@
 #include "store/sqlite_dataset_store.h"
 #include "store/sqlite_store.h"
 #include "test/support/forwarding_dataset_store.h"
+#include "test/support/gateway_house.h"
 #include "test/support/parsed_request.h"
 #include "test/support/socket_client.h"
 
 namespace latchkey::gateway {
 namespace {
-
-using core::Reason;
-using std::chrono::milliseconds;
-using testing::HasSubstr;
-using testing::Not;
-using testing::StartsWith;
-
-// Every query goes through `before`, which may wait, count, or refuse.
-class WrappedRecords final : public test::ForwardingDatasetStore {
- public:
-  using Interrupted = std::function<bool()>;
-  using Before = std::function<Status(const Interrupted&)>;
-
-  using ForwardingDatasetStore::ForwardingDatasetStore;
-
-  void SetBefore(Before before) EXCLUDES(mutex_) {
-    MutexLock lock(mutex_);
-    before_ = std::move(before);
-  }
-  int queries() const { return queries_; }
-
-  Result<std::vector<core::Record>> Query(std::int64_t generation, const core::RecordQuery& query,
-                                          std::uint64_t max_bytes,
-                                          const Interrupted& interrupted) override {
-    ++queries_;
-    Before before;
-    {
-      MutexLock lock(mutex_);
-      before = before_;
-    }
-    if (before) {
-      if (Status status = before(interrupted); !status.ok()) return std::move(status).error();
-    }
-    return ForwardingDatasetStore::Query(generation, query, max_bytes, interrupted);
-  }
-
- private:
-  std::atomic<int> queries_{0};
-  Mutex mutex_;
-  Before before_ GUARDED_BY(mutex_);
-};
-
-struct Answer {
-  std::string raw;
-  int status = 0;
-  std::map<std::string, std::string> fields;
-  std::string body;
-
-  explicit Answer(std::string bytes) : raw(std::move(bytes)) {
-    std::istringstream lines(raw);
-    std::string line;
-    std::getline(lines, line);
-    status = std::atoi(line.substr(std::min<std::size_t>(9, line.size())).c_str());
-    while (std::getline(lines, line) && line != "\r") {
-      const std::size_t colon = line.find(": ");
-      if (colon == line.npos) continue;
-      fields[line.substr(0, colon)] = line.substr(colon + 2, line.size() - colon - 3);
-    }
-    const std::size_t end = raw.find("\r\n\r\n");
-    if (end != raw.npos) body = raw.substr(end + 4);
-  }
-  std::string Field(const std::string& name) const {
-    const auto found = fields.find(name);
-    return found == fields.end() ? "(absent)" : found->second;
-  }
-};
-
-constexpr std::string_view kStocks =
-    "symbol,date,price\nAAPL,2010-01-01,1.5\nAAPL,2010-02-01,2.5\nMSFT,2010-01-01,9\n";
-
-class GatewayTest : public testing::Test {
- protected:
-  GatewayTest() {
-    CryptoInit();
-    std::string pattern = testing::TempDir() + "/gateway_test.XXXXXX";
-    folder_ = ::mkdtemp(pattern.data());
-    store_ = store::SqliteStore::Open({.folder = folder_, .create = true, .vfs = {}}, clock_.Now())
-                 .value();
-    inner_records_ = store::SqliteDatasetStore::Open(folder_ + "/records.db").value();
-    records_.emplace(*inner_records_);
-    datasets_.emplace(*store_, *records_, catalogue_, clock_, entropy_,
-                      service::DatasetsOptions{.spool_directory = folder_});
-    EXPECT_TRUE(datasets_->Load().ok());
-    access_log_ = AccessLog::Open(folder_ + "/access.log").value();
-    std::vector<std::string> names = {"none"};
-    for (const core::ReasonInfo& info : core::AllReasons()) names.emplace_back(info.name);
-    metrics_.emplace(std::move(names));
-
-    core::Account account;
-    account.id = {1};
-    account.workspace = "acme";
-    index_.Put(account);
-    core::Account premium = account;
-    premium.id = {2};
-    premium.workspace = "rich";
-    premium.premium_data = true;
-    index_.Put(premium);
-    core::Account suspended = account;
-    suspended.id = {3};
-    suspended.workspace = "late";
-    suspended.state = core::AccountState::kSuspended;
-    index_.Put(suspended);
-  }
-
-  ~GatewayTest() override {
-    records_->SetBefore(nullptr);
-    release_.store(true);
-    server_.reset();
-    pool_.reset();
-    plane_.reset();
-    access_log_.reset();
-    datasets_.reset();
-    std::filesystem::remove_all(folder_);
-  }
-
-  struct MadeToken {
-    core::Token token;
-    std::string text;
-  };
-  MadeToken MakeToken(core::TokenKind kind, std::int64_t account = 1,
-                      core::Environment environment = core::Environment::kLive) {
-    MadeToken made;
-    made.text = core::MakeTokenText(kind, environment, entropy_.Base62(30));
-    made.token.id = {++last_id_};
-    made.token.account = {account};
-    made.token.kind = kind;
-    made.token.environment = environment;
-    made.token.digest = Sha256(made.text);
-    index_.Put(made.token);
-    return made;
-  }
-  MadeToken Publishable(std::int64_t account = 1) {
-    return MakeToken(core::TokenKind::kPublishable, account);
-  }
-  MadeToken SecretToken(std::int64_t account = 1) {
-    return MakeToken(core::TokenKind::kSecret, account);
-  }
-
-  void Import(std::string workspace, std::string name, std::string_view csv,
-              std::uint32_t weight = 1, bool test = false) {
-    service::ImportOptions options;
-    options.workspace = std::move(workspace);
-    options.name = std::move(name);
-    options.key_field = "symbol";
-    options.date_field = "date";
-    options.weight = weight;
-    options.test = test;
-    auto import = datasets_->BeginImport(std::move(options), {"operator", "", ""});
-    ASSERT_TRUE(import.ok()) << import.error().public_text;
-    ASSERT_TRUE((*import)->Feed(csv).ok());
-    const auto report = (*import)->Finish();
-    ASSERT_TRUE(report.ok()) << report.error().public_text;
-  }
-
-  // A definition alone, in the workspace of an account.
-  void Define(std::string workspace, std::string name) {
-    core::Dataset dataset;
-    dataset.id = {++last_id_};
-    dataset.workspace = std::move(workspace);
-    dataset.name = std::move(name);
-    catalogue_.Put(std::move(dataset));
-  }
-
-  // One I/O thread, so that two requests meet the same prepared answers.
-  void Start(DataPlaneOptions options = {}, int workers = 2, std::size_t queued = 100) {
-    MakePlane(std::move(options), workers, queued);
-    server_.emplace(1);
-    http::ListenerOptions listener;
-    listener.name = "data";
-    listener.address = *IpAddress::Parse("127.0.0.1");
-    listener.make_handler = [this](int thread) { return plane_->MakeHandler(thread); };
-    port_ = server_->Listen(std::move(listener)).value();
-    server_->Start();
-  }
-  void MakePlane(DataPlaneOptions options = {}, int workers = 2, std::size_t queued = 100) {
-    pool_.emplace(workers, queued);
-    if (options.version.empty()) options.version = "1.2.3";
-    plane_.emplace(Dependencies{index_, catalogue_, *datasets_, *pool_, clock_, entropy_,
-                                *access_log_, *metrics_, log_},
-                   std::move(options));
-  }
-
-  static std::string Head(std::string_view method, std::string_view target,
-                          std::string_view fields) {
-    return std::string(method)
-        .append(" ")
-        .append(target)
-        .append(" HTTP/1.1\r\nHost: localhost\r\n")
-        .append(fields)
-        .append("\r\n");
-  }
-  Answer Ask(std::string_view target, std::string_view fields = {},
-             std::string_view method = "GET") {
-    test::SocketClient client(port_);
-    EXPECT_TRUE(client.Send(Head(method, target, fields)));
-    return Answer(client.ReadAnswer(method == "HEAD"));
-  }
-  static std::string WithToken(std::string_view target, const MadeToken& token) {
-    const char* joint = target.find('?') == target.npos ? "?" : "&";
-    return std::string(target).append(joint).append("token=").append(token.text);
-  }
-
-  // Lets queries wait until the end of the test or until released.
-  void HoldQueries() {
-    records_->SetBefore([this](const WrappedRecords::Interrupted&) -> Status {
-      ++waiting_;
-      while (!release_) std::this_thread::yield();
-      return {};
-    });
-  }
-  void AwaitWaiting(int count) {
-    while (waiting_ < count) std::this_thread::yield();
-  }
-
-  std::string AccessLines() {
-    server_.reset();
-    std::ifstream file(folder_ + "/access.log");
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-
-  ManualClock clock_{FromUnixMillis(1'800'000'000'000)};
-  SystemEntropy entropy_;
-  std::string folder_;
-  Log log_{clock_, LogLevel::kError, LogFormat::kText};
-  service::TokenIndex index_;
-  service::Catalogue catalogue_;
-  std::unique_ptr<store::SqliteStore> store_;
-  std::unique_ptr<store::SqliteDatasetStore> inner_records_;
-  std::optional<WrappedRecords> records_;
-  std::optional<service::Datasets> datasets_;
-  std::unique_ptr<AccessLog> access_log_;
-  std::optional<Metrics> metrics_;
-  std::optional<DataPlane> plane_;
-  std::optional<WorkerPool> pool_;
-  std::optional<http::Server> server_;
-  std::uint16_t port_ = 0;
-  std::int64_t last_id_ = 100;
-  std::atomic<bool> release_{false};
-  std::atomic<int> waiting_{0};
-};
-
-void ExpectSecurityFields(const Answer& answer) {
-  EXPECT_EQ(answer.Field("Access-Control-Allow-Origin"), "*") << answer.raw;
-  EXPECT_THAT(answer.Field("Access-Control-Expose-Headers"), HasSubstr("Latchkey-Reason"));
-  EXPECT_EQ(answer.Field("X-Content-Type-Options"), "nosniff");
-  EXPECT_EQ(answer.Field("Content-Security-Policy"), "default-src 'none'; sandbox");
-  EXPECT_EQ(answer.Field("Cache-Control"), "no-store");
-  EXPECT_EQ(answer.Field("Latchkey-Request-Id").size(), kRequestIdBytes);
-  EXPECT_EQ(answer.Field("Strict-Transport-Security"), "(absent)");
-}
 
 // ---- answers
 
@@ -510,9 +261,10 @@ TEST_F(GatewayTest, RefusesWithStatusReasonAndSentence) {
       {"/", "", "GET", Reason::kNotFound, "Not Found"},
       {"/v1/nothing", "", "GET", Reason::kNotFound, "Not Found"},
       {"/v1/nothing", "", "DELETE", Reason::kNotFound, "Not Found"},
-      {WithToken(aapl, good), "", "POST", Reason::kMethodNotAllowed, "The path does not take"},
-      {aapl, "", "DELETE", Reason::kMethodNotAllowed, "The path does not take"},
-      {aapl, "", "BREW", Reason::kMethodNotAllowed, "The path does not take"},
+      {WithToken("/v1/data", good), "", "POST", Reason::kMethodNotAllowed,
+       "The path does not take"},
+      {"/v1/status", "", "DELETE", Reason::kMethodNotAllowed, "The path does not take"},
+      {"/v1/data/core", "", "BREW", Reason::kMethodNotAllowed, "The path does not take"},
       {WithToken(aapl + "?colour=red", good), "", "GET", Reason::kInvalidValues,
        bad_values + ". The parameter colour"},
       {WithToken(aapl + "?last=0", good), "", "GET", Reason::kInvalidValues,
@@ -526,12 +278,13 @@ TEST_F(GatewayTest, RefusesWithStatusReasonAndSentence) {
       {WithToken(aapl + "?%FF=1", good), "", "GET", Reason::kInvalidValues, bad_values},
       {WithToken("/v1/data?last=1", good), "", "GET", Reason::kInvalidValues,
        bad_values + ". The parameter last"},
-      {WithToken("/v1/data/core/STOCKS,SAMPLE", good), "", "GET", Reason::kInvalidValues,
-       bad_values + ". One dataset"},
-      {WithToken("/v1/data/core/SAMPLE,STOCKS", test_token), "", "GET", Reason::kInvalidValues,
-       bad_values + ". One dataset"},
-      {WithToken("/v1/data/core/STOCKS/AAPL%2CMSFT", good), "", "GET", Reason::kInvalidValues,
-       bad_values + ". One key"},
+      {WithToken("/v1/data/core/STOCKS,NONE", good), "", "GET", Reason::kNotFound, "Not Found"},
+      {WithToken("/v1/data/core/SAMPLE,STOCKS", test_token), "", "GET",
+       Reason::kTokenWrongEnvironment, "A test token reads only"},
+      {WithToken("/v1/data/core/STOCKS,SAMPLE?last=2", good), "", "GET", Reason::kInvalidValues,
+       bad_values + ". The answer would hold more than 2 records"},
+      {WithToken("/v1/data/core/STOCKS/AAPL%2CMSFT,NONE?last=2", good), "", "GET",
+       Reason::kInvalidValues, bad_values + ". The answer would hold more than 2 records"},
       {WithToken("/v1/data/premium/GEMS,NONE", good), "", "GET", Reason::kDataRestricted,
        "The token has no right"},
       {WithToken(WithToken(aapl, good), secret), "", "GET", Reason::kInvalidValues,

@@ -37,8 +37,8 @@ constexpr std::string_view kHstsLine = "Strict-Transport-Security: max-age=31536
 constexpr std::string_view kRequestIdName = "Latchkey-Request-Id: ";
 
 // The fixed sentence, then the detail as one more.
-std::string Sentences(Reason reason, std::string_view detail) {
-  std::string text(core::Describe(reason).sentence);
+std::string Sentences(std::string_view sentence, std::string_view detail) {
+  std::string text(sentence);
   if (detail.empty()) return text;
   if (!text.ends_with('.')) text.push_back('.');
   text.push_back(' ');
@@ -57,7 +57,43 @@ void AppendReasonLines(std::string& lines, Reason reason, std::string_view conte
   if (reason == Reason::kTokenRequired) http::AppendField(lines, "WWW-Authenticate", "Bearer");
 }
 
+Reason ReasonOf(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kInvalid:
+      return Reason::kInvalidValues;
+    case ErrorCode::kNotFound:
+      return Reason::kNotFound;
+    case ErrorCode::kConflict:
+      return Reason::kConflict;
+    case ErrorCode::kStale:
+      return Reason::kPreconditionFailed;
+    case ErrorCode::kLimit:
+      return Reason::kPlanLimitReached;
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kUnknown:  // the detail says that the outcome is not known
+      return Reason::kUnavailable;
+    case ErrorCode::kCorrupt:
+    case ErrorCode::kNewer:
+    case ErrorCode::kInternal:
+      return Reason::kInternal;
+  }
+  return Reason::kInternal;
+}
+
 }  // namespace
+
+core::Decision RefusalOf(const Error& error) {
+  const Reason reason = ReasonOf(error.code);
+  if (reason == Reason::kInternal) return core::Refuse(reason);
+  std::string detail = error.public_text;
+  if (detail.empty() && !error.fields.empty()) {
+    detail = error.fields.front().field + ": " + error.fields.front().detail;
+  }
+  if (detail.empty() && error.code == ErrorCode::kUnknown) {
+    detail = "Whether it was done is not known; look before you try again.";
+  }
+  return core::Refuse(reason, std::move(detail));
+}
 
 HeaderBlock::HeaderBlock(std::string lines) : lines_(std::move(lines)) {
   lines_.append(kRequestIdName);
@@ -75,7 +111,7 @@ Responder::Responder(bool hsts) : security_lines_(kCommonLines) {
   refusals_.resize(static_cast<std::size_t>(Reason::kCount));
   for (const core::ReasonInfo& info : core::AllReasons()) {
     Prepared& prepared = refusals_[static_cast<std::size_t>(info.reason)];
-    prepared.body = Sentences(info.reason, {});
+    prepared.body = Sentences(info.sentence, {});
     std::string lines;
     AppendReasonLines(lines, info.reason, kTextContentType);
     prepared.head = HeaderBlock(lines.append(security_lines_));
@@ -100,7 +136,7 @@ http::Response Responder::Refusal(const core::Decision& decision, std::string_vi
   const core::ReasonInfo& info = core::Describe(decision.reason);
   http::Response response;
   response.status = info.status;
-  const bool has_extra = !extra.allow.empty() || extra.retry_after != 0;
+  const bool has_extra = !extra.allow.empty() || extra.retry_after != 0 || !extra.sentence.empty();
   if (!problem_json && !has_extra && decision.detail.empty()) {
     Prepared& prepared = refusals_[static_cast<std::size_t>(decision.reason)];
     response.header_lines = prepared.head.With(request_id);
@@ -108,7 +144,7 @@ http::Response Responder::Refusal(const core::Decision& decision, std::string_vi
     return response;
   }
 
-  body_ = Sentences(decision.reason, decision.detail);
+  body_ = Sentences(extra.sentence.empty() ? info.sentence : extra.sentence, decision.detail);
   if (problem_json) {
     http::Problem problem;
     problem.status = info.status;

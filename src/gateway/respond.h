@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "core/decision.h"
 #include "core/record_query.h"
 #include "http/message.h"
@@ -46,7 +47,13 @@ struct Cost {
 struct RefusalExtra {
   std::string_view allow = {};    // of method_not_allowed: the methods that the path knows
   std::uint32_t retry_after = 0;  // seconds; 0: no such field
+  // Instead of the reason's own, where old clients compare another one (wire.md §2).
+  std::string_view sentence = {};
 };
+
+// What is said of an error: the one place where codes become reasons. Its public text is the
+// detail, or its first field's, but for faults of our own.
+core::Decision RefusalOf(const Error& error);
 
 // One per handler; used on its thread alone.
 class Responder {

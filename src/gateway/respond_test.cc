@@ -50,6 +50,43 @@ TEST(ResponderTest, PutsTheDetailBehindTheFixedSentence) {
             "The API key provided is not valid. Try another.");
 }
 
+TEST(ResponderTest, AnotherFirstSentenceStandsWhereOldClientsCompareIt) {
+  Responder responder(false);
+  EXPECT_EQ(
+      responder.Refusal(core::Refuse(Reason::kNotFound), kId, false, {.sentence = "Unknown symbol"})
+          .body,
+      "Unknown symbol");
+  EXPECT_EQ(responder.Refusal(core::Refuse(Reason::kNotFound), kId, false).body, "Not Found");
+}
+
+TEST(RefusalOfTest, GivesEachCodeItsReasonAndFaultsOfOurOwnNoText) {
+  const struct {
+    ErrorCode code;
+    Reason reason;
+    std::string_view detail;
+  } kCases[] = {
+      {ErrorCode::kInvalid, Reason::kInvalidValues, "text"},
+      {ErrorCode::kNotFound, Reason::kNotFound, "text"},
+      {ErrorCode::kConflict, Reason::kConflict, "text"},
+      {ErrorCode::kStale, Reason::kPreconditionFailed, "text"},
+      {ErrorCode::kLimit, Reason::kPlanLimitReached, "text"},
+      {ErrorCode::kUnavailable, Reason::kUnavailable, "text"},
+      {ErrorCode::kUnknown, Reason::kUnavailable, "text"},
+      {ErrorCode::kCorrupt, Reason::kInternal, ""},
+      {ErrorCode::kNewer, Reason::kInternal, ""},
+      {ErrorCode::kInternal, Reason::kInternal, ""},
+  };
+  for (const auto& c : kCases) {
+    const core::Decision decision = RefusalOf(MakeError(c.code, "text", "inner"));
+    EXPECT_EQ(decision.reason, c.reason);
+    EXPECT_EQ(decision.detail, c.detail);
+  }
+  Error fields = MakeError(ErrorCode::kInvalid, "");
+  fields.fields = {{"record 3", "price must be a number"}, {"record 4", "x"}};
+  EXPECT_EQ(RefusalOf(fields).detail, "record 3: price must be a number");
+  EXPECT_THAT(RefusalOf(MakeError(ErrorCode::kUnknown, "")).detail, HasSubstr("is not known"));
+}
+
 TEST(ResponderTest, MasksATokenThatStraysIntoADetail) {
   Responder responder(false);
   for (const bool problem : {false, true}) {

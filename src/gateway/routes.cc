@@ -1,21 +1,59 @@
 #include "gateway/routes.h"
 
+#include <array>
+#include <initializer_list>
 #include <string>
 
 namespace latchkey::gateway {
+namespace {
+
+using http::Method;
+using Part = std::string_view Destination::*;
+
+// What the segments in braces of a route's pattern are, in their order.
+std::initializer_list<Part> PartsOf(Route route) {
+  using D = Destination;
+  static constexpr std::initializer_list<Part> kRecord = {&D::workspace, &D::dataset, &D::key,
+                                                          &D::subkey};
+  static constexpr std::initializer_list<Part> kField = {&D::symbol, &D::field};
+  static constexpr std::initializer_list<Part> kRange = {&D::symbol, &D::range};
+  switch (route) {
+    case Route::kLegacyQuote:
+    case Route::kLegacyField:
+      return kField;
+    case Route::kLegacyChart:
+    case Route::kLegacyChartDate:
+    case Route::kLegacyBatch:
+    case Route::kLegacyMarketBatch:
+      return kRange;
+    default:
+      return kRecord;
+  }
+}
+
+}  // namespace
 
 Routes::Routes() {
   for (const std::string_view prefix : {"/v1", "/stable", "/latest", "/beta"}) {
-    auto add = [&](std::string_view pattern, Route route) {
-      router_.Add(http::Method::kGet, std::string(prefix).append(pattern), static_cast<int>(route));
+    auto add = [&](Method method, std::string_view pattern, Route route) {
+      router_.Add(method, std::string(prefix).append(pattern), static_cast<int>(route));
     };
-    add("/status", Route::kStatus);
-    add("/data", Route::kCatalogue);
+    add(Method::kGet, "/status", Route::kStatus);
+
     // {+name}: a key may hold a colon.
-    add("/data/{+workspace}", Route::kCatalogue);
-    add("/data/{+workspace}/{+dataset}", Route::kRecords);
-    add("/data/{+workspace}/{+dataset}/{+key}", Route::kRecords);
-    add("/data/{+workspace}/{+dataset}/{+key}/{+subkey}", Route::kRecords);
+    add(Method::kGet, "/data", Route::kCatalogue);
+    add(Method::kGet, "/data/{+workspace}", Route::kCatalogue);
+    add(Method::kGet, "/data/{+workspace}/{+dataset}", Route::kRecords);
+    add(Method::kGet, "/data/{+workspace}/{+dataset}/{+key}", Route::kRecords);
+    add(Method::kGet, "/data/{+workspace}/{+dataset}/{+key}/{+subkey}", Route::kRecords);
+
+    add(Method::kGet, "/stock/{+symbol}/quote", Route::kLegacyQuote);
+    add(Method::kGet, "/stock/{+symbol}/quote/{+field}", Route::kLegacyField);
+    add(Method::kGet, "/stock/{+symbol}/chart", Route::kLegacyChart);
+    add(Method::kGet, "/stock/{+symbol}/chart/{+range}", Route::kLegacyChart);
+    add(Method::kGet, "/stock/{+symbol}/chart/date/{+range}", Route::kLegacyChartDate);
+    add(Method::kGet, "/stock/{+symbol}/batch", Route::kLegacyBatch);
+    add(Method::kGet, "/stock/market/batch", Route::kLegacyMarketBatch);
   }
 }
 
@@ -26,9 +64,10 @@ Destination Routes::Find(http::Method method, std::string_view path) const {
   out.allow = match.allow;
   if (match.outcome != http::Router::Outcome::kFound) return out;
   out.route = static_cast<Route>(match.route);
-  std::string_view* const parts[] = {&out.workspace, &out.dataset, &out.key, &out.subkey};
-  for (std::size_t i = 0; i < match.capture_count && i < std::size(parts); ++i) {
-    *parts[i] = match.captures[i];
+  std::size_t i = 0;
+  for (const Part part : PartsOf(out.route)) {
+    if (i == match.capture_count) break;
+    out.*part = match.captures[i++];
   }
   return out;
 }

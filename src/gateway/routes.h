@@ -14,6 +14,14 @@ enum class Route : std::uint8_t {
   kStatus,     // /v1/status
   kCatalogue,  // /v1/data and /v1/data/{workspace}
   kRecords,    // /v1/data/{workspace}/{dataset}[/{key}[/{subkey}]]
+
+  kLegacyQuote,        // /v1/stock/{symbol}/quote
+  kLegacyField,        // /v1/stock/{symbol}/quote/{field}
+  kLegacyChart,        // /v1/stock/{symbol}/chart[/{range}]
+  kLegacyChartDate,    // /v1/stock/{symbol}/chart/date/{range}
+  kLegacyBatch,        // /v1/stock/{symbol}/batch
+  kLegacyMarketBatch,  // /v1/stock/market/batch
+  kCount,
 };
 
 struct Destination {
@@ -24,6 +32,9 @@ struct Destination {
   std::string_view dataset;
   std::string_view key;
   std::string_view subkey;
+  std::string_view symbol;
+  std::string_view field;
+  std::string_view range;
   // The methods that the path knows, for Allow, without OPTIONS. Holds as long as the Routes.
   std::string_view allow;
 };

@@ -49,19 +49,59 @@ TEST(RoutesTest, FindTheSameUnderEveryPrefix) {
 
 TEST(RoutesTest, TellAnUnknownPathFromAnUnknownMethod) {
   const Routes routes;
-  for (const std::string_view path : {"/", "/v1", "/v2/status", "/V1/status", "/v1/Data", "/data",
-                                      "/v1/data/a/b/c/d/e", "/v1/statuses", "/console", "/v1//"}) {
+  for (const std::string_view path :
+       {"/", "/v1", "/v2/status", "/V1/status", "/v1/Data", "/data", "/v1/data/a/b/c/d/e/f",
+        "/v1/statuses", "/console", "/v1//"}) {
     EXPECT_EQ(routes.Find(Method::kGet, path).outcome, Outcome::kNotFound) << path;
     EXPECT_EQ(routes.Find(Method::kPost, path).outcome, Outcome::kNotFound) << path;
   }
-  for (const std::string_view path : {"/v1/status", "/v1/data", "/v1/data/core",
-                                      "/v1/data/core/STOCKS", "/v1/data/core/STOCKS/AAPL"}) {
-    for (const Method method : {Method::kPost, Method::kDelete, Method::kOptions, Method::kOther}) {
-      const Destination to = routes.Find(method, path);
-      EXPECT_EQ(to.outcome, Outcome::kMethodNotAllowed) << path;
-      EXPECT_EQ(to.allow, "GET, HEAD") << path;
+  const struct {
+    std::string_view path;
+    std::string_view allow;
+  } kCases[] = {
+      {"/v1/status", "GET, HEAD"},
+      {"/v1/data", "GET, HEAD"},
+      {"/v1/data/core", "GET, HEAD"},
+      {"/v1/data/core/STOCKS", "GET, HEAD"},
+      {"/v1/data/core/STOCKS/AAPL", "GET, HEAD"},
+      {"/v1/data/core/STOCKS/AAPL/x", "GET, HEAD"},
+      {"/stable/stock/AAPL/quote", "GET, HEAD"},
+      {"/stable/stock/AAPL/quote/price", "GET, HEAD"},
+      {"/stable/stock/AAPL/chart", "GET, HEAD"},
+      {"/stable/stock/AAPL/chart/1m", "GET, HEAD"},
+      {"/stable/stock/AAPL/chart/date/20100101", "GET, HEAD"},
+      {"/stable/stock/AAPL/batch", "GET, HEAD"},
+      {"/stable/stock/market/batch", "GET, HEAD"},
+  };
+  for (const auto& c : kCases) {
+    for (const Method method :
+         {Method::kGet, Method::kHead, Method::kPost, Method::kPut, Method::kPatch, Method::kDelete,
+          Method::kOptions, Method::kOther}) {
+      const Destination to = routes.Find(method, c.path);
+      EXPECT_EQ(to.allow, c.allow) << c.path;
+      const std::string_view name = http::MethodName(method);
+      const bool known = method < Method::kOptions && c.allow.find(name) != c.allow.npos;
+      EXPECT_EQ(to.outcome, known ? Outcome::kFound : Outcome::kMethodNotAllowed)
+          << c.path << " " << name;
     }
   }
+}
+
+TEST(RoutesTest, CutEachPathIntoItsParts) {
+  const Routes routes;
+  const Destination field = routes.Find(Method::kGet, "/stable/stock/a:b/quote/price");
+  EXPECT_EQ(field.route, Route::kLegacyField);
+  EXPECT_EQ(field.symbol, "a:b");
+  EXPECT_EQ(field.field, "price");
+  const Destination chart = routes.Find(Method::kGet, "/stable/stock/a/chart/1m");
+  EXPECT_EQ(chart.route, Route::kLegacyChart);
+  EXPECT_EQ(chart.range, "1m");
+  const Destination day = routes.Find(Method::kGet, "/stable/stock/a/chart/date/20100101");
+  EXPECT_EQ(day.route, Route::kLegacyChartDate);
+  EXPECT_EQ(day.range, "20100101");
+  EXPECT_EQ(routes.Find(Method::kGet, "/stable/stock/market/batch").route,
+            Route::kLegacyMarketBatch);
+  EXPECT_EQ(routes.Find(Method::kGet, "/stable/stock/markets/batch").route, Route::kLegacyBatch);
 }
 
 }  // namespace

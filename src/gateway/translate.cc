@@ -14,10 +14,6 @@ using core::Decision;
 using core::Reason;
 using http::KnownField;
 
-Decision TwoTokens() {
-  return core::Refuse(Reason::kInvalidValues, "Two different tokens were sent; send one.");
-}
-
 // Takes one more token into the credential. False: it is another one.
 bool Take(Credential& credential, std::string_view text) {
   if (text.empty()) return true;
@@ -110,7 +106,17 @@ core::Facts CommonFacts(const http::Request& request, const IpAddress& client) {
   return facts;
 }
 
+core::DatasetClass ClassOf(std::string_view workspace) {
+  return workspace == core::kCoreWorkspace      ? core::DatasetClass::kCore
+         : workspace == core::kPremiumWorkspace ? core::DatasetClass::kPremium
+                                                : core::DatasetClass::kWorkspace;
+}
+
 }  // namespace
+
+Decision TwoTokens() {
+  return core::Refuse(Reason::kInvalidValues, "Two different tokens were sent; send one.");
+}
 
 Decision ReadCredential(const http::Request& request, Credential& credential, std::string& rest) {
   const std::size_t rest_start = rest.size();
@@ -171,11 +177,18 @@ core::Facts DatasetFacts(const http::Request& request, const IpAddress& client,
   facts.workspace = workspace;
   // By the name alone: a dataset that does not exist has a class too, so that it is refused as
   // one that does (wire.md §2, existence).
-  facts.dataset_class = workspace == core::kCoreWorkspace      ? core::DatasetClass::kCore
-                        : workspace == core::kPremiumWorkspace ? core::DatasetClass::kPremium
-                                                               : core::DatasetClass::kWorkspace;
+  facts.dataset_class = ClassOf(workspace);
   facts.dataset_exists = dataset != nullptr;
   facts.dataset_test = dataset != nullptr && dataset->test;
+  return facts;
+}
+
+core::Facts WorkspaceFacts(const http::Request& request, const IpAddress& client,
+                           std::string_view workspace) {
+  core::Facts facts = CommonFacts(request, client);
+  facts.resource = core::ResourceKind::kWorkspace;
+  facts.workspace = workspace;
+  facts.dataset_class = ClassOf(workspace);
   return facts;
 }
 

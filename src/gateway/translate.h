@@ -41,11 +41,17 @@ inline bool IsFromBrowser(const http::Request& request) {
   return request.Has(http::KnownField::kOrigin) || request.Has(http::KnownField::kSecFetchSite);
 }
 
-// Facts about the list of datasets, and about one. `workspace` in lower case; a null dataset is one
-// that does not exist. The view must hold as long as the facts.
+// Two different tokens in one request (wire.md §1).
+core::Decision TwoTokens();
+
+// Facts about the list of datasets, and about one, to be read. `workspace` in lower case; a null
+// dataset is one that does not exist. The view must hold as long as the facts.
 core::Facts CatalogueFacts(const http::Request& request, const IpAddress& client);
 core::Facts DatasetFacts(const http::Request& request, const IpAddress& client,
                          std::string_view workspace, const core::Dataset* dataset);
+// About what is of a workspace but of no one dataset.
+core::Facts WorkspaceFacts(const http::Request& request, const IpAddress& client,
+                           std::string_view workspace);
 
 // application/problem+json is named in Accept with q > 0. Wildcards and application/json don't name
 // it (wire.md §2).
