@@ -4,9 +4,14 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <limits>
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
+
+#include "base/thread_annotations.h"
 
 namespace latchkey::test {
 
@@ -29,6 +34,14 @@ class FaultVfs {
   void BreakAfterFlushes(std::int64_t flushes);
   void Heal();
 
+  // From here on what was written and not flushed is remembered, so that it can be lost.
+  void RememberUnflushed() { remembering_ = true; }
+  // After so many more writes each write, flush, truncation and removal fails and does nothing.
+  void PowerOffAfterWrites(std::int64_t writes);
+  // When every file is closed: of what was not flushed, in each file, that stays for which `keeps`
+  // says so, asked in the order of the writes. Heals.
+  void LoseUnflushed(const std::function<bool()>& keeps);
+
   // Since the start.
   std::int64_t writes() const { return writes_; }
   std::int64_t flushes() const { return flushes_; }
@@ -37,6 +50,19 @@ class FaultVfs {
   enum class Outcome { kDone, kFull, kBroken };
   Outcome NextWrite();
   Outcome NextFlush();
+  bool IsOff() const { return writes_ >= off_from_write_; }
+
+  // For the VFS itself: a write to be remembered, and how the file was there before.
+  struct Unflushed {
+    std::int64_t offset = 0;
+    std::string written;
+    std::string before;  // shorter where the file ended
+    std::int64_t size_before = 0;
+    bool truncates = false;  // to `offset`
+  };
+  bool remembering() const { return remembering_; }
+  void Remember(const std::string& path, Unflushed write) EXCLUDES(mutex_);
+  void Forget(const std::string& path) EXCLUDES(mutex_);
 
  private:
   struct Registration;
@@ -48,6 +74,10 @@ class FaultVfs {
   std::atomic<std::int64_t> full_from_write_ = kNever;
   std::atomic<std::int64_t> broken_from_write_ = kNever;
   std::atomic<std::int64_t> broken_from_flush_ = kNever;
+  std::atomic<std::int64_t> off_from_write_ = kNever;
+  std::atomic<bool> remembering_ = false;
+  Mutex mutex_;
+  std::map<std::string, std::vector<Unflushed>> unflushed_ GUARDED_BY(mutex_);
   std::unique_ptr<Registration> registration_;
 };
 
