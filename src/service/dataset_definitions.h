@@ -17,7 +17,8 @@
 #include "core/dataset.h"
 #include "service/catalogue.h"
 #include "service/datasets.h"
-#include "service/state.h"
+#include "service/idempotency.h"
+#include "service/plan_limits.h"
 
 namespace latchkey::service {
 
@@ -50,12 +51,15 @@ struct DatasetPatch {
 class DatasetDefinitions {
  public:
   // Borrowed; must outlive this.
-  DatasetDefinitions(Datasets& datasets, const State& state);
+  DatasetDefinitions(Datasets& datasets, PlanLimits& limits)
+      : changes_(datasets.changes()), limits_(limits) {}
 
-  // With no records. kInvalid (`fields` names each), kNotFound for a workspace that is no
-  // account's, kConflict if the name is taken, kLimit if the plan has no room for one more.
-  Result<std::shared_ptr<const CatalogueEntry>> Create(const NewDataset& dataset,
-                                                       core::Actor actor);
+  // With no records. `idempotency`: the answer is stored with it. kInvalid (`fields` names each),
+  // kNotFound for a workspace that is no account's, kConflict if the name is taken, kLimit if the
+  // plan has no room for one more.
+  Result<std::shared_ptr<const CatalogueEntry>> Create(
+      const NewDataset& dataset, core::Actor actor,
+      const IdempotencyRecord<CatalogueEntry>* idempotency = nullptr);
 
   // `expected_version`: what If-Match named; absent: whatever stands. kNotFound, kStale, kInvalid,
   // kConflict if the new name is taken. In force when it returns: the old name is no dataset's
@@ -71,8 +75,8 @@ class DatasetDefinitions {
                 core::Actor actor);
 
  private:
-  Datasets& datasets_;
-  const State& state_;
+  DatasetChanges& changes_;
+  PlanLimits& limits_;
 };
 
 }  // namespace latchkey::service

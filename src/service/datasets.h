@@ -1,5 +1,5 @@
-// Use cases of datasets: creating, importing, querying. Everything here may block and runs on the
-// worker pool. Thread-safe.
+// Use cases of datasets' records as a whole: importing, querying, exporting. Everything here may
+// block and runs on the worker pool. Thread-safe.
 #pragma once
 
 #include <chrono>
@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -19,6 +20,8 @@
 #include "env/clock.h"
 #include "env/entropy.h"
 #include "service/catalogue.h"
+#include "service/dataset_changes.h"
+#include "service/record_maker.h"
 #include "store/dataset_store.h"
 #include "store/store.h"
 
@@ -41,11 +44,6 @@ struct ImportOptions {
   std::uint64_t max_errors = 0;  // more bad lines than this: nothing is imported
 };
 
-struct RejectedLine {
-  std::uint64_t line = 0;  // 1 is the file's first line
-  std::string reason;
-};
-
 struct ImportReport {
   // As it stands after the import.
   std::shared_ptr<const CatalogueEntry> entry;
@@ -55,9 +53,10 @@ struct ImportReport {
   std::vector<RejectedLine> first_rejected;  // at most 100
 };
 
-// One running import of a CSV stream, in bounded memory. Not thread-safe. Destroyed without Finish
-// it leaves nothing. The bytes go to a spool file (0600, without a name, in the data folder): types
-// are known only when the last line was seen, so Finish reads the file a second time to convert it.
+// One running import of a stream of CSV, JSON or JSON Lines (core/record_reader.h), in bounded
+// memory. Not thread-safe. Destroyed without Finish it leaves nothing. The bytes go to a spool file
+// (0600, without a name, in the data folder): types are known only when the last line was seen, so
+// Finish reads the file a second time to convert it.
 class Import {
  public:
   virtual ~Import() = default;
@@ -65,9 +64,18 @@ class Import {
   // at most 100. kUnavailable when the disk is full.
   virtual Status Feed(std::string_view bytes) = 0;
   // Validates the rest and flips the dataset to the new records: all of them or none. When it
-  // returns ok the import is on disk and in force. kConflict if the dataset changed since
+  // returns ok the import is on disk and in force. kConflict if the definition changed since
   // BeginImport: of two imports at once the first to finish wins, the other leaves nothing.
   virtual Result<ImportReport> Finish() = 0;
+};
+
+// All records of one dataset, page by page: by key, then newest first, then subkey. Each page is of
+// its own moment, all are of the generation that counted at the beginning. Not thread-safe.
+class RecordStream {
+ public:
+  virtual ~RecordStream() = default;
+  // None: that was all.
+  virtual Result<std::vector<core::Record>> Next() = 0;
 };
 
 struct DatasetsOptions {
@@ -83,33 +91,41 @@ class Datasets {
   // References are borrowed and must outlive this.
   Datasets(store::Store& store, store::DatasetStore& records, Catalogue& catalogue,
            const Clock& clock, Entropy& entropy, DatasetsOptions options);
-  ~Datasets();
 
   // Loads the catalogue from the store and drops generations that a crash left behind.
-  Status Load();
+  Status Load() { return changes_.Load(); }
 
   // Creates the dataset if it is not there; replaces all its records. kInvalid for options that
   // can't hold, kNotFound for a workspace that is no account's.
   // The import must not outlive this.
   Result<std::unique_ptr<Import>> BeginImport(const ImportOptions& options, core::Actor actor);
 
-  // kInvalid if the query asks for days of a dataset without a date, kUnavailable if interrupted.
+  // kInvalid if the query asks for days of a dataset without a date, kUnavailable if interrupted,
+  // kLimit once the records' bytes (key, subkey, values and 48 of each) exceed `max_bytes`.
   Result<std::vector<core::Record>> Query(const core::Dataset& dataset,
                                           const core::RecordQuery& query,
-                                          const std::function<bool()>& interrupted);
+                                          const std::function<bool()>& interrupted,
+                                          std::uint64_t max_bytes = UINT64_MAX);
 
-  // `expected_version`: what If-Match named; absent: whatever stands. kNotFound, kStale. Of unknown
-  // outcome (kUnknown) the dataset stands, unless the store shows that it is gone: then ok.
+  // The stream must not outlive this. kUnavailable if the dataset was replaced meanwhile.
+  Result<std::unique_ptr<RecordStream>> BeginExport(const core::Dataset& dataset);
+
+  // As DatasetDefinitions::Remove.
   Status Remove(core::DatasetId id, std::optional<std::int64_t> expected_version,
-                core::Actor actor);
+                core::Actor actor) {
+    return changes_.Remove(id, expected_version, std::move(actor));
+  }
 
   // Drops the records of before the last imports whose grace is over and that no query reads. Call
   // it every few seconds, on the pool. What a stop leaves behind, the next Load drops.
-  Status Sweep();
+  Status Sweep() { return changes_.Sweep(); }
+
+  // For the other use cases of datasets.
+  DatasetChanges& changes() { return changes_; }
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  DatasetChanges changes_;
+  const DatasetsOptions options_;
 };
 
 }  // namespace latchkey::service

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/thread_annotations.h"
+#include "env/clock.h"
 
 namespace latchkey::service {
 
@@ -24,8 +25,9 @@ class JobRunner {
  public:
   using Step = std::function<StepResult()>;
 
-  // `pause`: how long a lane rests after kWait.
-  explicit JobRunner(std::chrono::milliseconds pause = std::chrono::milliseconds(1'000));
+  // `pause`: how long a lane rests after kWait. The clock is borrowed.
+  explicit JobRunner(const Clock& clock,
+                     std::chrono::milliseconds pause = std::chrono::milliseconds(1'000));
   // Stops.
   ~JobRunner();
   JobRunner(const JobRunner&) = delete;
@@ -45,17 +47,18 @@ class JobRunner {
  private:
   struct Lane {
     std::deque<Step> tasks;
-    bool resting = false;  // after kWait, until the pause is over
+    std::chrono::nanoseconds rests_until{0};  // monotonic; after kWait
   };
   void Run() EXCLUDES(mutex_);
 
+  const Clock& clock_;
   const std::chrono::milliseconds pause_;
   Mutex mutex_;
   CondVar wake_;
   std::map<std::int64_t, Lane> lanes_ GUARDED_BY(mutex_);
   std::int64_t last_ GUARDED_BY(mutex_) = INT64_MIN;  // the lane that had its turn
   bool stopping_ GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  std::thread thread_ GUARDED_BY(mutex_);
 };
 
 }  // namespace latchkey::service

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,7 +15,8 @@
 #include "core/dataset.h"
 #include "service/catalogue.h"
 #include "service/datasets.h"
-#include "service/state.h"
+#include "service/job_runner.h"
+#include "service/plan_limits.h"
 #include "store/dataset_store.h"
 
 namespace latchkey::service {
@@ -38,7 +40,8 @@ struct WriteReport {
 class RecordWrites {
  public:
   // Borrowed; must outlive this.
-  RecordWrites(Datasets& datasets, const State& state);
+  RecordWrites(Datasets& datasets, PlanLimits& limits, JobRunner& runner)
+      : changes_(datasets.changes()), limits_(limits), runner_(runner) {}
 
   // Any bad record refuses the whole request: kInvalid, each of `fields` names one ("record 3", the
   // first is 1) and the reason, at most 100. kNotFound: no such dataset (and none may be made), or
@@ -47,12 +50,17 @@ class RecordWrites {
 
   // How many records there were. `range.key` and `range.subkey` are folded here. kNotFound if the
   // dataset is gone; kInvalid for days of a dataset without a date.
-  Result<std::uint64_t> Delete(core::DatasetId dataset, store::DeleteRange range,
-                               core::Actor actor);
+  Result<std::uint64_t> Delete(core::DatasetId dataset, store::DeleteRange range);
 
  private:
-  Datasets& datasets_;
-  const State& state_;
+  // Nothing: the definition changed meanwhile, look again.
+  Result<std::optional<WriteReport>> WriteInto(const EntryPointer& entry,
+                                               const WriteRequest& request);
+  Result<WriteReport> WriteNew(const WriteRequest& request, core::Actor actor);
+
+  DatasetChanges& changes_;
+  PlanLimits& limits_;
+  JobRunner& runner_;
 };
 
 }  // namespace latchkey::service

@@ -22,7 +22,7 @@
 #include "service/datasets.h"
 #include "service/job_runner.h"
 #include "service/page.h"
-#include "service/state.h"
+#include "service/plan_limits.h"
 #include "store/dataset_store.h"
 
 namespace latchkey::service {
@@ -54,7 +54,7 @@ struct UploadsOptions {
 class Uploads {
  public:
   // Borrowed; must outlive this.
-  Uploads(Datasets& datasets, const State& state, JobRunner& runner, UploadsOptions options);
+  Uploads(Datasets& datasets, PlanLimits& limits, JobRunner& runner, UploadsOptions options);
   ~Uploads();
 
   // Once, after Datasets::Load and before anything else: makes the directory, takes up what an
