@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cstring>
 #include <utility>
@@ -24,6 +25,8 @@ constexpr std::size_t kPartBytes = 32;
 // A control character as \u001f is the longest that a byte of a text becomes.
 constexpr std::size_t kEscapedByte = 6;
 
+constexpr std::size_t kMostReserved = std::size_t{1} << 20;
+
 constexpr std::size_t kNpos = std::string_view::npos;
 
 bool HasFlatSystem(const Dataset& dataset) {
@@ -35,11 +38,34 @@ std::size_t SystemIndex(std::string_view name) {
                                   kSystemNames.begin());
 }
 
+// Where the first of the two characters stands from `at` on, or npos. Eight bytes at a time: values
+// are looked through byte by byte for nothing else.
+inline std::size_t FindEither(std::string_view text, std::size_t at, char one, char other) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  constexpr std::uint64_t kTops = 0x8080808080808080;
+  if constexpr (std::endian::native == std::endian::little) {
+    const std::uint64_t ones = kOnes * static_cast<unsigned char>(one);
+    const std::uint64_t others = kOnes * static_cast<unsigned char>(other);
+    for (; at + 8 <= text.size(); at += 8) {
+      std::uint64_t word;
+      std::memcpy(&word, text.data() + at, 8);
+      const std::uint64_t a = word ^ ones;
+      const std::uint64_t b = word ^ others;
+      // The lowest bit that is set belongs to a byte that is zero; those above it may not.
+      const std::uint64_t zeros = (((a - kOnes) & ~a) | ((b - kOnes) & ~b)) & kTops;
+      if (zeros != 0) return at + static_cast<std::size_t>(std::countr_zero(zeros)) / 8;
+    }
+  }
+  for (; at < text.size(); ++at) {
+    if (text[at] == one || text[at] == other) return at;
+  }
+  return kNpos;
+}
+
 // The end of the string whose opening quote stands at `at`, or npos.
-std::size_t StringEnd(std::string_view text, std::size_t at) {
-  for (++at; at < text.size(); ++at) {
+inline std::size_t StringEnd(std::string_view text, std::size_t at) {
+  for (++at; (at = FindEither(text, at, '"', '\\')) != kNpos; at += 2) {
     if (text[at] == '"') return at + 1;
-    if (text[at] == '\\') ++at;
   }
   return kNpos;
 }
@@ -64,9 +90,8 @@ std::size_t NestedEnd(std::string_view text, std::size_t at) {
 inline std::size_t ValueEnd(std::string_view text, std::size_t at) {
   if (text[at] == '"') return StringEnd(text, at);
   if (text[at] == '[' || text[at] == '{') return NestedEnd(text, at);
-  const std::size_t begin = at;
-  while (at < text.size() && text[at] != ',' && text[at] != ']') ++at;
-  return at == begin || at == text.size() ? kNpos : at;
+  const std::size_t end = FindEither(text, at, ',', ']');
+  return end == at ? kNpos : end;
 }
 
 // Walks over the elements of an array of values.
@@ -182,8 +207,14 @@ char* PutJsonText(char* out, std::string_view text, std::string& scratch) {
 
 // ---- CSV
 
+bool NeedsQuotes(std::string_view text) {
+  return text.empty() || std::any_of(text.begin(), text.end(), [](char c) {
+           return c == '"' || c == ',' || c == '\r' || c == '\n';
+         });
+}
+
 void AppendCsvText(std::string& out, std::string_view text) {
-  if (!text.empty() && text.find_first_of("\",\r\n") == kNpos) {
+  if (!NeedsQuotes(text)) {
     out += text;
     return;
   }
@@ -197,13 +228,20 @@ void AppendCsvText(std::string& out, std::string_view text) {
 
 bool AppendCsvValue(std::string& out, std::string_view json) {
   if (json == "null") return true;
-  if (json.front() == '"') {
-    const std::optional<std::string> text = JsonStringText(json);
-    if (!text) return false;
-    AppendCsvText(out, *text);
+  if (json.front() != '"') {
+    AppendCsvText(out, json);
     return true;
   }
-  AppendCsvText(out, json);
+  // JsonStringText would look at the same bytes twice more and make a text of them.
+  const std::string_view inside = json.substr(1, json.size() - 2);
+  if (std::all_of(inside.begin(), inside.end(),
+                  [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != '\\'; })) {
+    AppendCsvText(out, inside);
+    return true;
+  }
+  const std::optional<std::string> text = JsonStringText(json);
+  if (!text) return false;
+  AppendCsvText(out, *text);
   return true;
 }
 
@@ -394,6 +432,8 @@ Status RecordWriter::Append(std::size_t dataset, std::span<const Record> records
   if (records.empty()) return {};
   Plan& plan = plans_[dataset];
   if (!plan.made) MakePlan(*datasets_[dataset], plan);
+  const std::size_t guess = plan.labels.size() + records.front().values.size() + kPartBytes;
+  text_.reserve(text_.size() + std::min(guess * records.size(), kMostReserved));
   for (std::size_t i = 0; i < records.size(); ++i) {
     if (bytes() > options_.max_bytes) return TooLarge();
     const Record& record = records[options_.reverse ? records.size() - 1 - i : i];

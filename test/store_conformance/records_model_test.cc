@@ -50,9 +50,12 @@ class RecordsModelTest : public testing::Test {
   std::uint64_t Random(std::uint64_t below) { return random_() % below; }
   bool OneIn(std::uint64_t count) { return Random(count) == 0; }
   std::string OneOf(const std::vector<std::string>& texts) { return texts[Random(texts.size())]; }
+  // Often near today, where most ranges begin or end.
   std::string SomeDay() {
-    return FormatDate(std::chrono::floor<std::chrono::days>(
-        FromUnixMillis(now_ + (static_cast<std::int64_t>(Random(800)) - 400) * kDay)));
+    const std::uint64_t span = OneIn(2) ? 800 : 40;
+    return FormatDate(std::chrono::floor<std::chrono::days>(FromUnixMillis(
+        now_ +
+        (static_cast<std::int64_t>(Random(span)) - static_cast<std::int64_t>(span / 2)) * kDay)));
   }
 
   // The same definition and records, for the store and for the reference.
