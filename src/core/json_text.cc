@@ -173,7 +173,9 @@ std::size_t JsonStringLength(std::string_view text) {
   for (std::size_t at = 1; at < text.size(); ++at) {
     if (kPlain[static_cast<unsigned char>(text[at])]) continue;
     if (text[at] == '"') return at + 1;
-    if (text[at] != '\\' || ++at == text.size()) return 0;
+    if (text[at] != '\\') return 0;
+    ++at;
+    if (at == text.size()) return 0;
     if (text[at] == 'u') {
       for (int i = 0; i < 4; ++i) {
         ++at;
