@@ -111,6 +111,7 @@ class App {
       if (!demo.ok()) return std::move(demo).error();
       demo_ = std::move(*demo);
     }
+    if (Status started = storage_->StartJobs(); !started.ok()) return started;
     server_ = std::make_unique<http::Server>(Threads(config_));
     pool_ = std::make_unique<WorkerPool>(config_.server.workers, config_.server.worker_queue);
     if (Status made = MakePlanes(); !made.ok()) return made;
@@ -325,6 +326,10 @@ class App {
     (void)pool_->Submit(0, [this] {
       const Status swept = storage_->datasets().Sweep();
       if (!swept.ok()) log_.Warning("old records stay", {{"problem", swept.error().public_text}});
+      const Status forgotten = storage_->uploads().Sweep();
+      if (!forgotten.ok()) {
+        log_.Warning("old uploads stay", {{"problem", forgotten.error().public_text}});
+      }
     });
   }
 
@@ -356,6 +361,8 @@ class App {
       drained.store(true, std::memory_order_release);
       // Jobs that still run answer to nobody; what they change is whole.
       pool_.reset();
+      // An upload that still runs goes on with the next start.
+      storage_->runner().Stop();
       done.store(true, std::memory_order_release);
     });
     // Where the process ends before its objects do, nothing needs tidying up: what was acknowledged

@@ -93,12 +93,32 @@ Result<std::unique_ptr<Storage>> Storage::Open(DataFolder folder,
   if (Status loaded = storage->datasets_->Load(); !loaded.ok()) return loaded.error();
   storage->legacy_maps_ = std::make_unique<service::LegacyMaps>(*storage->store_, clock);
   if (Status loaded = storage->legacy_maps_->Load(); !loaded.ok()) return loaded.error();
+  service::Datasets& all = *storage->datasets_;
+  storage->limits_ = std::make_unique<service::PlanLimits>(storage->state_, storage->catalogue_);
+  storage->runner_ = std::make_unique<service::JobRunner>(clock);
+  storage->definitions_ = std::make_unique<service::DatasetDefinitions>(all, *storage->limits_);
+  storage->record_writes_ =
+      std::make_unique<service::RecordWrites>(all, *storage->limits_, *storage->runner_);
+  service::UploadsOptions uploads;
+  uploads.directory = where.File("uploads");
+  storage->uploads_ = std::make_unique<service::Uploads>(all, *storage->limits_, *storage->runner_,
+                                                         std::move(uploads));
   storage->tokens_ = std::make_unique<service::Tokens>(*storage->store_, storage->state_,
                                                        *storage->keys_, clock, entropy);
   storage->accounts_ = std::make_unique<service::Accounts>(*storage->store_, storage->state_,
                                                            *storage->keys_, clock, entropy);
   storage->answers_ = std::make_unique<service::Answers>(*storage->store_, clock);
   return storage;
+}
+
+Storage::~Storage() {
+  if (runner_) runner_->Stop();
+}
+
+Status Storage::StartJobs() {
+  if (Status resumed = uploads_->Resume(); !resumed.ok()) return resumed;
+  runner_->Start();
+  return {};
 }
 
 }  // namespace latchkey::app

@@ -13,13 +13,18 @@
 #include "env/log.h"
 #include "service/accounts.h"
 #include "service/catalogue.h"
+#include "service/dataset_definitions.h"
 #include "service/datasets.h"
 #include "service/idempotency.h"
+#include "service/job_runner.h"
 #include "service/legacy_maps.h"
 #include "service/master_key.h"
+#include "service/plan_limits.h"
+#include "service/record_writes.h"
 #include "service/state.h"
 #include "service/token_index.h"
 #include "service/tokens.h"
+#include "service/uploads.h"
 #include "store/dataset_store.h"
 #include "store/store.h"
 
@@ -37,6 +42,14 @@ class Storage {
                                                const std::string& master_key_file,
                                                const Clock& clock, Entropy& entropy, Log& log);
 
+  // Ends the jobs' thread before what jobs use.
+  ~Storage();
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
+
+  // For a server: takes up the uploads that an earlier run left unfinished, and begins to run jobs.
+  Status StartJobs();
+
   const DataFolder& folder() const { return folder_; }
   service::TokenIndex& index() { return index_; }
   service::State& state() { return state_; }
@@ -44,6 +57,10 @@ class Storage {
   service::LegacyMaps& legacy_maps() { return *legacy_maps_; }
   service::KeyRing& keys() { return *keys_; }
   service::Datasets& datasets() { return *datasets_; }
+  service::DatasetDefinitions& definitions() { return *definitions_; }
+  service::RecordWrites& record_writes() { return *record_writes_; }
+  service::Uploads& uploads() { return *uploads_; }
+  service::JobRunner& runner() { return *runner_; }
   service::Tokens& tokens() { return *tokens_; }
   service::Accounts& accounts() { return *accounts_; }
   service::Answers& answers() { return *answers_; }
@@ -62,6 +79,11 @@ class Storage {
   std::unique_ptr<service::KeyRing> keys_;
   std::unique_ptr<service::Datasets> datasets_;
   std::unique_ptr<service::LegacyMaps> legacy_maps_;
+  std::unique_ptr<service::PlanLimits> limits_;
+  std::unique_ptr<service::JobRunner> runner_;
+  std::unique_ptr<service::DatasetDefinitions> definitions_;
+  std::unique_ptr<service::RecordWrites> record_writes_;
+  std::unique_ptr<service::Uploads> uploads_;
   std::unique_ptr<service::Tokens> tokens_;
   std::unique_ptr<service::Accounts> accounts_;
   std::unique_ptr<service::Answers> answers_;

@@ -99,6 +99,14 @@ Status InferDefinition(core::Dataset& dataset, std::vector<core::Field> fields) 
   return core::CheckDataset(dataset);
 }
 
+bool SameFields(const core::Dataset& a, const core::Dataset& b) {
+  return a.fields.size() == b.fields.size() &&
+         std::equal(a.fields.begin(), a.fields.end(), b.fields.begin(),
+                    [](const core::Field& x, const core::Field& y) {
+                      return x.name == y.name && x.type == y.type && x.required == y.required;
+                    });
+}
+
 Error NoSuchDataset() { return MakeError(ErrorCode::kNotFound, "There is no such dataset."); }
 
 Error StaleDataset() {

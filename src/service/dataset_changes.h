@@ -39,6 +39,8 @@ Status ResolveIndex(core::Dataset& dataset);
 void MarkDate(core::Dataset& dataset);
 // Fields and index of a dataset that is made on demand (core::InferIndex). kInvalid.
 Status InferDefinition(core::Dataset& dataset, std::vector<core::Field> fields);
+// Records that were made for one of them are right for the other one.
+bool SameFields(const core::Dataset& a, const core::Dataset& b);
 // What the store says of the records, for everyone to see.
 void SetSize(RecordsState& live, const store::GenerationSize& size);
 

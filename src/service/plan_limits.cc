@@ -26,6 +26,24 @@ std::optional<std::uint32_t> PlanLimits::MaxDatasets(core::AccountId account) co
   return plan ? plan->max_datasets : std::nullopt;
 }
 
+Status PlanLimits::CheckDatasets(core::AccountId account) const {
+  const std::optional<core::Account> found = state_.FindAccount(account);
+  const std::optional<core::Plan> plan = found ? state_.FindPlan(found->plan) : std::nullopt;
+  if (!plan || !plan->max_datasets) return {};
+  const std::shared_ptr<const DatasetMap> map = catalogue_.Snapshot();
+  const std::string prefix = ToLower(found->workspace) + "/";
+  std::uint32_t datasets = 0;
+  for (auto entry = map->lower_bound(prefix);
+       entry != map->end() && entry->first.starts_with(prefix); ++entry) {
+    ++datasets;
+  }
+  if (datasets < *plan->max_datasets) return {};
+  return MakeError(ErrorCode::kLimit,
+                   fmt::format("The account's plan allows {} datasets, and it has them. Remove "
+                               "one, or take a larger plan.",
+                               *plan->max_datasets));
+}
+
 std::optional<std::uint32_t> PlanLimits::MaxJobs(core::AccountId account) const {
   const std::optional<core::Plan> plan = PlanOf(account);
   return plan ? plan->max_jobs : std::nullopt;

@@ -24,6 +24,8 @@ class PlanLimits {
       : state_(state), catalogue_(catalogue) {}
 
   std::optional<std::uint32_t> MaxDatasets(core::AccountId account) const;
+  // kLimit if the account has as many datasets as it may. The store tells exactly (PutDataset).
+  Status CheckDatasets(core::AccountId account) const;
   std::optional<std::uint32_t> MaxJobs(core::AccountId account) const;
 
   // Room that is taken for records on their way, until they are counted where they are stored.

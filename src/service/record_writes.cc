@@ -1,6 +1,5 @@
 #include "service/record_writes.h"
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -122,15 +121,6 @@ Result<RecordList> ReadRecords(std::string_view body, const core::Dataset& datas
   if (Status read = Read(body, records); !read.ok()) return read.error();
   if (Status good = records.rejections().AsStatus(); !good.ok()) return good.error();
   return std::move(records.list);
-}
-
-// Records that were made for one definition are right for another one with these fields.
-bool SameFields(const core::Dataset& a, const core::Dataset& b) {
-  return a.fields.size() == b.fields.size() &&
-         std::equal(a.fields.begin(), a.fields.end(), b.fields.begin(),
-                    [](const core::Field& x, const core::Field& y) {
-                      return x.name == y.name && x.type == y.type && x.required == y.required;
-                    });
 }
 
 bool SameName(const core::Dataset& dataset, const WriteRequest& request) {
