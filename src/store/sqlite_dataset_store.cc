@@ -171,13 +171,14 @@ Result<std::unique_ptr<SqliteDatasetStore>> SqliteDatasetStore::Open(const std::
   std::unique_ptr<SqliteDatasetStore> store(new SqliteDatasetStore(OptionsFor(path, vfs)));
   Result<std::unique_ptr<SqliteDatabase>> database = SqliteDatabase::Open(store->options_);
   if (!database.ok()) return database.error();
-  // A larger log means fewer moves from it into the file, each of which waits for the disk twice.
-  if (Status status = (*database)->Execute("PRAGMA synchronous=NORMAL;"
-                                           "PRAGMA cache_size=-65536;"
-                                           "PRAGMA wal_autocheckpoint=8000");
+  if (Status status = (*database)->Execute("PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536");
       !status.ok()) {
     return status.error();
   }
+  Result<std::unique_ptr<SqliteDatabase>> beside = SqliteDatabase::OpenReader(store->options_);
+  if (!beside.ok()) return beside.error();
+  store->checkpointer_ = std::make_unique<Checkpointer>(*std::move(beside));
+  store->checkpointer_->Watch(**database);
   Turn turn(store->turns_, kHousekeeping);
   store->database_ = *std::move(database);
   if (Status status = store->LoadLayers(); !status.ok()) return status.error();
@@ -186,6 +187,8 @@ Result<std::unique_ptr<SqliteDatasetStore>> SqliteDatasetStore::Open(const std::
 
 SqliteDatasetStore::~SqliteDatasetStore() {
   // The readers first: the last connection moves the log into the file, which only a writer can.
+  // It hears of no commit after its last one, so what watches it may go before it.
+  checkpointer_ = nullptr;
   MutexLock lock(readers_mutex_);
   idle_readers_.clear();
 }

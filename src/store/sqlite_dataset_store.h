@@ -46,6 +46,7 @@
 #include <vector>
 
 #include "base/thread_annotations.h"
+#include "store/checkpointer.h"
 #include "store/dataset_store.h"
 #include "store/migrations.h"
 #include "store/sqlite_database.h"
@@ -172,6 +173,7 @@ class SqliteDatasetStore final : public DatasetStore {
   Turns turns_;
   std::unique_ptr<SqliteDatabase> database_ GUARDED_BY(turns_);
   bool durable_ GUARDED_BY(turns_) = false;
+  std::unique_ptr<Checkpointer> checkpointer_;
 
   // Changed only by who has the turn, so that it agrees with what is committed.
   Mutex layers_mutex_;
