@@ -407,25 +407,4 @@ std::string CanonicalText(const RecordQuery& query) {
   return text;
 }
 
-Result<ParsedRecordQuery> ParseRecordQuery(std::optional<std::string_view> key,
-                                           std::optional<std::string_view> subkey,
-                                           std::span<const QueryParameter> parameters,
-                                           std::uint64_t max_records) {
-  constexpr std::array<std::string_view, 9> kHere = {"limit", "last",   "first", "from", "to",
-                                                     "on",    "format", "token", "nonce"};
-  for (const QueryParameter& parameter : parameters) {
-    if (std::find(kHere.begin(), kHere.end(), parameter.name) != kHere.end()) continue;
-    return Invalid(Shown(parameter.name),
-                   "is not known here; known are limit, last, first, from, to, on, format");
-  }
-  Result<RecordsRequest> request =
-      ParseRecordsRequest(std::nullopt, std::nullopt, parameters, max_records, Timestamp{});
-  if (!request.ok()) return request.error();
-  ParsedRecordQuery parsed{std::move(request->query), request->format};
-  if (key) parsed.query.key = ToLower(*key);
-  if (key && subkey) parsed.query.subkey = ToLower(*subkey);
-  parsed.query.limit = std::min(parsed.query.limit, max_records);
-  return parsed;
-}
-
 }  // namespace latchkey::core

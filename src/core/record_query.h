@@ -117,16 +117,4 @@ std::optional<std::int64_t> FieldMillis(std::string_view values, int field);
 // are known by what was asked, as received: gateway/answer_cache.h.)
 std::string CanonicalText(const RecordQuery& query);
 
-struct ParsedRecordQuery {
-  RecordQuery query;
-  std::optional<RecordFormat> format;  // what `format` says; absent: Accept decides
-};
-
-// limit, last, first, from, to, on and format alone, of one key: what ParseRecordsRequest makes of
-// them.
-Result<ParsedRecordQuery> ParseRecordQuery(std::optional<std::string_view> key,
-                                           std::optional<std::string_view> subkey,
-                                           std::span<const QueryParameter> parameters,
-                                           std::uint64_t max_records);
-
 }  // namespace latchkey::core

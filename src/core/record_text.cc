@@ -245,19 +245,6 @@ bool AppendCsvValue(std::string& out, std::string_view json) {
   return true;
 }
 
-Status AppendAll(std::string& out, RecordTextForm form, const Dataset& dataset,
-                 std::span<const Record> records) {
-  RecordTextOptions options;
-  options.form = form;
-  const std::array<const Dataset*, 1> datasets = {&dataset};
-  RecordWriter writer(std::move(options), datasets);
-  if (Status status = writer.Append(0, records); !status.ok()) return status;
-  const Result<std::string> text = writer.Finish();
-  if (!text.ok()) return text.error();
-  out += *text;
-  return {};
-}
-
 }  // namespace
 
 std::optional<std::vector<std::string_view>> SplitValues(std::string_view values) {
@@ -548,15 +535,6 @@ Result<std::string> RecordWriter::Finish() {
   if (options_.form == RecordTextForm::kJson) text_ += ']';
   if (bytes() > options_.max_bytes) return TooLarge();
   return TakeText();
-}
-
-Status AppendRecordsJson(std::string& out, const Dataset& dataset,
-                         std::span<const Record> records) {
-  return AppendAll(out, RecordTextForm::kJson, dataset, records);
-}
-
-Status AppendRecordsCsv(std::string& out, const Dataset& dataset, std::span<const Record> records) {
-  return AppendAll(out, RecordTextForm::kCsv, dataset, records);
 }
 
 }  // namespace latchkey::core

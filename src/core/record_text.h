@@ -122,8 +122,4 @@ class RecordWriter {
   std::string text_;
 };
 
-// One dataset's records in one text: the array, or the CSV with its header line. kCorrupt as above.
-Status AppendRecordsJson(std::string& out, const Dataset& dataset, std::span<const Record> records);
-Status AppendRecordsCsv(std::string& out, const Dataset& dataset, std::span<const Record> records);
-
 }  // namespace latchkey::core

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "base/encoding.h"
+#include "test/support/record_texts.h"
 
 namespace latchkey::core {
 namespace {
@@ -30,15 +31,11 @@ Dataset Stocks() {
 }
 
 std::string Json(const Dataset& dataset, const std::vector<Record>& records) {
-  std::string out;
-  EXPECT_TRUE(AppendRecordsJson(out, dataset, records).ok());
-  return out;
+  return TextOfRecords(RecordTextForm::kJson, dataset, records).value();
 }
 
 std::string Csv(const Dataset& dataset, const std::vector<Record>& records) {
-  std::string out;
-  EXPECT_TRUE(AppendRecordsCsv(out, dataset, records).ok());
-  return out;
+  return TextOfRecords(RecordTextForm::kCsv, dataset, records).value();
 }
 
 TEST(RecordTextTest, ValuesAreSplitAtTheirOwnCommas) {
@@ -118,12 +115,11 @@ TEST(RecordTextTest, NamesAreEscapedInJson) {
 }
 
 TEST(RecordTextTest, CorruptValuesAreAnErrorAndNeverAnAnswer) {
-  std::string out;
   for (const char* values : {"", "[", "[1,", "[1,]", "[1,2,3", "[1,2,3]]", "[1,2,3,", "[1,2,3,\"]",
                              "{}", "[\"]", "[1,2,3,4,]", "nonsense"}) {
     const std::vector<Record> records = {{"", "", 0, 0, values}};
-    const Status json = AppendRecordsJson(out, Stocks(), records);
-    const Status csv = AppendRecordsCsv(out, Stocks(), records);
+    const auto json = TextOfRecords(RecordTextForm::kJson, Stocks(), records);
+    const auto csv = TextOfRecords(RecordTextForm::kCsv, Stocks(), records);
     ASSERT_FALSE(json.ok() || csv.ok()) << values;
     EXPECT_EQ(json.error().code, ErrorCode::kCorrupt);
     EXPECT_EQ(csv.error().code, ErrorCode::kCorrupt);

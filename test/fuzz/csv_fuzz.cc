@@ -13,6 +13,7 @@
 #include "core/json_text.h"
 #include "core/record_text.h"
 #include "core/schema_inference.h"
+#include "test/support/record_texts.h"
 
 namespace {
 
@@ -98,12 +99,10 @@ void Convert(const Recorder& file) {
     std::string compact;
     Require(core::AppendCompactJson(compact, values) && compact == values);
   }
-  std::string text;
-  Require(core::AppendRecordsJson(text, dataset, records).ok());
+  std::string text = latchkey::TextOfRecords(core::RecordTextForm::kJson, dataset, records).value();
   std::string compact;
   Require(core::AppendCompactJson(compact, text) && compact == text);
-  text.clear();
-  Require(core::AppendRecordsCsv(text, dataset, records).ok());
+  text = latchkey::TextOfRecords(core::RecordTextForm::kCsv, dataset, records).value();
 
   // Its CSV reads back as as many records, where one line can't be taken for an empty one, and no
   // name holds what could be taken for the delimiter.

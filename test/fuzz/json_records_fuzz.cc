@@ -13,6 +13,7 @@
 #include "core/record_reader.h"
 #include "core/record_text.h"
 #include "core/schema_inference.h"
+#include "test/support/record_texts.h"
 
 namespace {
 
@@ -137,8 +138,7 @@ void Convert(const std::vector<std::string>& objects) {
     Require(parts && parts->size() == dataset.fields.size());
     records.push_back(record);
   }
-  std::string text;
-  Require(core::AppendRecordsJson(text, dataset, records).ok());
+  std::string text = latchkey::TextOfRecords(core::RecordTextForm::kJson, dataset, records).value();
   std::string compact;
   Require(core::AppendCompactJson(compact, text) && compact == text);
 
