@@ -135,6 +135,10 @@ TEST_F(GatewayDataTest, SchemaTellsTheDefinitionsForNothing) {
   EXPECT_THAT(answer.body, StartsWith(R"([{"datasetId":"STOCKS",)"));
   EXPECT_THAT(answer.body, HasSubstr(R"({"datasetId":"FUNDS",)"));
   EXPECT_THAT(answer.body, HasSubstr(R"("price":{"type":"number"})"));
+  // What would be refused without it is refused.
+  const Answer unknown =
+      Ask(WithToken("/v1/data/core/STOCKS?schema=true&filter=nothing", Publishable()));
+  EXPECT_EQ(unknown.Field("Latchkey-Reason"), "invalid_values");
   EXPECT_EQ(records_->queries(), 0);
 }
 

@@ -70,7 +70,9 @@ Status ReadRecords(service::Datasets& datasets, const Question& question, ColdRe
 
   const std::vector<std::string>& keys = question.request.keys;
   const std::size_t keys_each = std::max<std::size_t>(keys.size(), 1);
-  core::RecordWriter writer(core::TextOptions(question.request, question.format), definitions);
+  core::RecordTextOptions options = core::TextOptions(question.request, question.format);
+  options.max_bytes = question.max_bytes;
+  core::RecordWriter writer(std::move(options), definitions);
   for (std::size_t i = 0; i < read.parts.size(); ++i) {
     core::RecordQuery& query = (*queries)[i];
     const std::uint64_t limit = query.limit;
@@ -88,13 +90,16 @@ Status ReadRecords(service::Datasets& datasets, const Question& question, ColdRe
       if (writer.records() + records->size() > question.max_records) {
         return TooMany(question, read.parts.size() * keys_each);
       }
-      if (Status appended = writer.Append(i, *records); !appended.ok()) return appended;
-      if (writer.bytes() > question.max_bytes) return TooLarge(question);
+      if (Status appended = writer.Append(i, *records); !appended.ok()) {
+        return appended.error().code == ErrorCode::kLimit ? TooLarge(question) : appended;
+      }
       read.parts[i].records += records->size();
     }
   }
   Result<std::string> text = writer.Finish();
-  if (!text.ok()) return std::move(text).error();
+  if (!text.ok()) {
+    return text.error().code == ErrorCode::kLimit ? TooLarge(question) : std::move(text).error();
+  }
   read.body = *std::move(text);
   return {};
 }
@@ -145,6 +150,8 @@ void RecordsGet::Records(Exchange& exchange, Call& call, const Destination& to,
     for (const PreparedAnswer::Part& part : read->parts) {
       definitions.push_back(&part.entry->dataset);
     }
+    const auto fits = core::CheckRecordsRequest(question->request, definitions);
+    if (!fits.ok()) return chain_.Refuse(exchange, call, fits.error());
     return chain_.AnswerJson(exchange, call, core::SchemaListJson(definitions));
   }
 
