@@ -91,6 +91,10 @@ void MarkDate(core::Dataset& dataset) {
 Status InferDefinition(core::Dataset& dataset, std::vector<core::Field> fields) {
   const Result<core::InferredIndex> index = core::InferIndex(fields);
   if (!index.ok()) return index.error();
+  // The first records don't tell what the next ones hold: a price of 100 is 100.5 tomorrow.
+  for (core::Field& field : fields) {
+    if (field.type == core::FieldType::kInteger) field.type = core::FieldType::kNumber;
+  }
   dataset.fields = std::move(fields);
   dataset.key_field = index->key_field;
   dataset.subkey_field = index->subkey_field;

@@ -37,7 +37,8 @@ Error InvalidField(std::string field, std::string detail);
 Status ResolveIndex(core::Dataset& dataset);
 // The date is one because it was said to be: milliseconds look like integers.
 void MarkDate(core::Dataset& dataset);
-// Fields and index of a dataset that is made on demand (core::InferIndex). kInvalid.
+// Fields and index of a dataset that is made on demand (core::InferIndex); no field of it is an
+// integer. kInvalid.
 Status InferDefinition(core::Dataset& dataset, std::vector<core::Field> fields);
 // Records that were made for one of them are right for the other one.
 bool SameFields(const core::Dataset& a, const core::Dataset& b);
