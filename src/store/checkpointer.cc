@@ -9,8 +9,8 @@ namespace {
 
 // Pages of the log, of 4 KB. Fewer: pages that are written often are moved more often than they
 // need be; more: each move holds the disk for longer.
-constexpr int kPagesBeside = 4000;
-constexpr int kPagesAtMost = 16'000;
+constexpr int kPagesBeside = 8000;
+constexpr int kPagesAtMost = 24'000;
 
 }  // namespace
 
