@@ -37,6 +37,9 @@ namespace latchkey::store {
 
 // The most records of one Write, and what one Delete removes in one transaction.
 inline constexpr std::size_t kMaxRecordsPerWrite = 1000;
+// Records of more bytes (as GenerationSize) had better be a layer, although Write takes them: their
+// transaction would keep others waiting.
+inline constexpr std::uint64_t kMaxBytesPerWrite = 1024 * 1024;
 
 // Of a generation. `bytes`: per record its key, subkey and values, and 48.
 struct GenerationSize {
