@@ -155,6 +155,9 @@ class App {
     const gateway::Dependencies data{storage_->index(),
                                      storage_->catalogue(),
                                      storage_->datasets(),
+                                     storage_->record_writes(),
+                                     storage_->definitions(),
+                                     storage_->uploads(),
                                      storage_->legacy_maps(),
                                      *pool_,
                                      clock_,
@@ -214,6 +217,8 @@ class App {
     options.version = kVersion;
     options.max_records = config_.datasets.max_records;
     options.max_answer_bytes = config_.datasets.answer_bytes;
+    options.max_record_body_bytes = config_.limits.record_bytes;
+    options.max_upload_bytes = config_.limits.upload_bytes;
     // Each thread's handlers of both planes share what the configuration grants in all.
     const int shares = Threads(config_) * (config_.data.http_port ? 2 : 1);
     options.answer_cache_bytes = config_.datasets.cache_bytes / static_cast<std::size_t>(shares);

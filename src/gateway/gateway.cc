@@ -6,11 +6,14 @@
 #include "gateway/answer_cache.h"
 #include "gateway/chain.h"
 #include "gateway/data_api.h"
+#include "gateway/datasets_api.h"
 #include "gateway/legacy_api.h"
 #include "gateway/prepared_reads.h"
+#include "gateway/record_writes.h"
 #include "gateway/records_get.h"
 #include "gateway/routes.h"
 #include "gateway/translate.h"
+#include "gateway/uploads_api.h"
 #include "http/client_address.h"
 
 namespace latchkey::gateway {
@@ -29,14 +32,18 @@ using http::Request;
 class DataHandler final : public http::Handler {
  public:
   DataHandler(const Dependencies& dependencies, const DataPlaneOptions& options,
-              const Routes& routes)
+              const Routes& routes, UploadStreams& streams)
       : options_(options),
         routes_(routes),
+        streams_(streams),
         chain_(dependencies, options),
         cache_(options.answer_cache_bytes, dependencies.entropy.Below(UINT64_MAX),
                dependencies.entropy.Below(UINT64_MAX)),
         reads_(chain_, cache_),
         records_(chain_, reads_),
+        writes_(chain_),
+        uploads_(chain_, streams),
+        datasets_(chain_),
         legacy_(chain_, reads_) {}
 
   void OnRequest(Exchange& exchange) override;
@@ -44,17 +51,24 @@ class DataHandler final : public http::Handler {
                        http::Response& answer) override {
     chain_.OnProtocolError(error, detail, peer, answer);
   }
-  void OnTick() override { chain_.OnTick(); }
+  void OnTick() override {
+    chain_.OnTick();
+    streams_.OnTick();
+  }
 
  private:
   void Dispatch(Exchange& exchange, Call& call, const Destination& to, std::string_view parameters);
 
   const DataPlaneOptions& options_;
   const Routes& routes_;
+  UploadStreams& streams_;
   Chain chain_;
   AnswerCache cache_;
   PreparedReads reads_;
   RecordsGet records_;
+  RecordWritesApi writes_;
+  UploadsApi uploads_;
+  DatasetsApi datasets_;
   LegacyApi legacy_;
   // What the request at hand asks, whoever asks; kept for its memory.
   std::string key_;
@@ -110,6 +124,30 @@ void DataHandler::Dispatch(Exchange& exchange, Call& call, const Destination& to
       return records_.Catalogue(exchange, call, to.workspace, parameters);
     case Route::kRecords:
       return records_.Records(exchange, call, to, parameters, key_);
+    case Route::kWriteRecords:
+      return writes_.Write(exchange, call, to, parameters);
+    case Route::kDeleteRecords:
+      return writes_.Delete(exchange, call, to, parameters);
+    case Route::kUpload:
+      return uploads_.Upload(exchange, call, to, parameters);
+    case Route::kJobs:
+      return uploads_.Jobs(exchange, call, to, parameters);
+    case Route::kJob:
+      return uploads_.Job(exchange, call, to, parameters);
+    case Route::kRejectedLines:
+      return uploads_.Rejected(exchange, call, to, parameters);
+    case Route::kListDefinitions:
+      return datasets_.List(exchange, call, to, parameters);
+    case Route::kShowDefinition:
+      return datasets_.Show(exchange, call, to, parameters);
+    case Route::kCreateDefinition:
+      return datasets_.Create(exchange, call, to, parameters);
+    case Route::kChangeDefinition:
+      return datasets_.Change(exchange, call, to, parameters);
+    case Route::kRenameDataset:
+      return datasets_.Rename(exchange, call, to, parameters);
+    case Route::kRemoveDefinition:
+      return datasets_.Remove(exchange, call, to, parameters);
     case Route::kLegacyQuote:
     case Route::kLegacyField:
     case Route::kLegacyChart:
@@ -125,18 +163,22 @@ void DataHandler::Dispatch(Exchange& exchange, Call& call, const Destination& to
 }
 
 struct DataPlane::Shared {
+  Shared(const Dependencies& dependencies, const DataPlaneOptions& options)
+      : streams(dependencies.pool, options.max_uploads_at_once) {}
+
   const Routes routes;
+  UploadStreams streams;
 };
 
 DataPlane::DataPlane(const Dependencies& dependencies, DataPlaneOptions options)
     : dependencies_(dependencies),
       options_(std::move(options)),
-      shared_(std::make_unique<Shared>()) {}
+      shared_(std::make_unique<Shared>(dependencies_, options_)) {}
 
 DataPlane::~DataPlane() = default;
 
 std::unique_ptr<http::Handler> DataPlane::MakeHandler(int /*thread*/) {
-  return std::make_unique<DataHandler>(dependencies_, options_, shared_->routes);
+  return std::make_unique<DataHandler>(dependencies_, options_, shared_->routes, shared_->streams);
 }
 
 }  // namespace latchkey::gateway

@@ -22,9 +22,12 @@
 #include "env/worker_pool.h"
 #include "http/server.h"
 #include "service/catalogue.h"
+#include "service/dataset_definitions.h"
 #include "service/datasets.h"
 #include "service/legacy_maps.h"
+#include "service/record_writes.h"
 #include "service/token_index.h"
+#include "service/uploads.h"
 
 namespace latchkey::gateway {
 
@@ -34,6 +37,9 @@ struct Dependencies {
   service::TokenIndex& index;
   service::Catalogue& catalogue;
   service::Datasets& datasets;
+  service::RecordWrites& record_writes;
+  service::DatasetDefinitions& definitions;
+  service::Uploads& uploads;
   service::LegacyMaps& legacy_maps;
   WorkerPool& pool;
   const Clock& clock;
@@ -50,6 +56,12 @@ struct DataPlaneOptions {
   std::uint64_t max_records = 10'000;
   // Bytes of one answer's text; what would be larger is 400.
   std::uint64_t max_answer_bytes = 32 * 1024 * 1024;
+  // Bytes of the body of POST /v1/record, and of POST /v1/data; 413 beyond.
+  std::size_t max_record_body_bytes = 16 * 1024 * 1024;
+  std::uint64_t max_upload_bytes = 4ULL * 1024 * 1024 * 1024;
+  // Files of POST /v1/data that are being received at the same time; 503 beyond. Each may hold
+  // 1 MiB or so.
+  int max_uploads_at_once = 64;
   // Prepared answers kept by each handler, with all that belongs to them. 0: none are kept.
   std::size_t answer_cache_bytes = 32 * 1024 * 1024;
   // From the head's last byte to the end of the query; 503 after that.

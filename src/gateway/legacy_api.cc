@@ -205,7 +205,7 @@ class Reader {
                                           const std::string& symbol) {
     if (interrupted_()) return MakeError(ErrorCode::kUnavailable, {});
     query.key = symbol;
-    return work_.datasets.Query(DatasetOf(form), query, interrupted_);
+    return work_.datasets.Query(DatasetOf(form), query, interrupted_, work_.max_bytes);
   }
 
   // Appends one form of one symbol; `found` says whether there is such a symbol. If not, nothing is

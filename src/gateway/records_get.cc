@@ -82,7 +82,7 @@ Status ReadRecords(service::Datasets& datasets, const Question& question, ColdRe
       // One more than may be given, so that it is seen.
       query.limit = std::min(limit, question.max_records + 1 - writer.records());
       Result<std::vector<core::Record>> records =
-          datasets.Query(*definitions[i], query, interrupted);
+          datasets.Query(*definitions[i], query, interrupted, question.max_bytes - writer.bytes());
       if (!records.ok()) {
         return records.error().code == ErrorCode::kLimit ? TooLarge(question)
                                                          : std::move(records).error();

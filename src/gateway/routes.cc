@@ -14,10 +14,18 @@ using Part = std::string_view Destination::*;
 std::initializer_list<Part> PartsOf(Route route) {
   using D = Destination;
   static constexpr std::initializer_list<Part> kRecord = {&D::workspace, &D::dataset, &D::key,
-                                                          &D::subkey};
+                                                          &D::subkey, &D::date};
+  static constexpr std::initializer_list<Part> kRename = {&D::workspace, &D::dataset, &D::new_name};
+  static constexpr std::initializer_list<Part> kJob = {&D::workspace, &D::job};
   static constexpr std::initializer_list<Part> kField = {&D::symbol, &D::field};
   static constexpr std::initializer_list<Part> kRange = {&D::symbol, &D::range};
   switch (route) {
+    case Route::kRenameDataset:
+      return kRename;
+    case Route::kJobs:
+    case Route::kJob:
+    case Route::kRejectedLines:
+      return kJob;
     case Route::kLegacyQuote:
     case Route::kLegacyField:
       return kField;
@@ -46,6 +54,26 @@ Routes::Routes() {
     add(Method::kGet, "/data/{+workspace}/{+dataset}", Route::kRecords);
     add(Method::kGet, "/data/{+workspace}/{+dataset}/{+key}", Route::kRecords);
     add(Method::kGet, "/data/{+workspace}/{+dataset}/{+key}/{+subkey}", Route::kRecords);
+    add(Method::kPost, "/data/{+workspace}/{+dataset}", Route::kUpload);
+    add(Method::kPost, "/record/{+workspace}/{+dataset}", Route::kWriteRecords);
+    add(Method::kDelete, "/data/{+workspace}/{+dataset}/{+key}", Route::kDeleteRecords);
+    add(Method::kDelete, "/data/{+workspace}/{+dataset}/{+key}/{+subkey}", Route::kDeleteRecords);
+    add(Method::kDelete, "/data/{+workspace}/{+dataset}/{+key}/{+subkey}/{+date}",
+        Route::kDeleteRecords);
+
+    add(Method::kGet, "/datasets", Route::kListDefinitions);
+    add(Method::kGet, "/datasets/{+workspace}", Route::kListDefinitions);
+    add(Method::kPost, "/datasets/{+workspace}", Route::kCreateDefinition);
+    add(Method::kGet, "/datasets/{+workspace}/{+dataset}", Route::kShowDefinition);
+    add(Method::kPatch, "/datasets/{+workspace}/{+dataset}", Route::kChangeDefinition);
+    add(Method::kPut, "/datasets/{+workspace}/{+dataset}", Route::kChangeDefinition);
+    add(Method::kPost, "/datasets/{+workspace}/{+dataset}", Route::kChangeDefinition);
+    add(Method::kDelete, "/datasets/{+workspace}/{+dataset}", Route::kRemoveDefinition);
+    add(Method::kPut, "/datasets/{+workspace}/{+dataset}/{+new_name}", Route::kRenameDataset);
+
+    add(Method::kGet, "/jobs/{+workspace}/ingest", Route::kJobs);
+    add(Method::kGet, "/jobs/{+workspace}/ingest/{+job}", Route::kJob);
+    add(Method::kGet, "/jobs/{+workspace}/ingest/{+job}/rejected", Route::kRejectedLines);
 
     add(Method::kGet, "/stock/{+symbol}/quote", Route::kLegacyQuote);
     add(Method::kGet, "/stock/{+symbol}/quote/{+field}", Route::kLegacyField);

@@ -11,9 +11,23 @@
 namespace latchkey::gateway {
 
 enum class Route : std::uint8_t {
-  kStatus,     // /v1/status
-  kCatalogue,  // /v1/data and /v1/data/{workspace}
-  kRecords,    // /v1/data/{workspace}/{dataset}[/{key}[/{subkey}]]
+  kStatus,         // /v1/status
+  kCatalogue,      // /v1/data and /v1/data/{workspace}
+  kRecords,        // /v1/data/{workspace}/{dataset}[/{key}[/{subkey}]]
+  kWriteRecords,   // POST /v1/record/{workspace}/{dataset}
+  kUpload,         // POST /v1/data/{workspace}/{dataset}
+  kDeleteRecords,  // DELETE /v1/data/{workspace}/{dataset}/{key}[/{subkey}[/{date}]]
+
+  kListDefinitions,   // GET /v1/datasets[/{workspace}]
+  kCreateDefinition,  // POST /v1/datasets/{workspace}
+  kShowDefinition,    // GET /v1/datasets/{workspace}/{dataset}
+  kChangeDefinition,  // PATCH, PUT or POST of the same
+  kRemoveDefinition,  // DELETE of the same
+  kRenameDataset,     // PUT /v1/datasets/{workspace}/{dataset}/{new_name}
+
+  kJobs,           // /v1/jobs/{workspace}/ingest
+  kJob,            // /v1/jobs/{workspace}/ingest/{job}
+  kRejectedLines,  // /v1/jobs/{workspace}/ingest/{job}/rejected
 
   kLegacyQuote,        // /v1/stock/{symbol}/quote
   kLegacyField,        // /v1/stock/{symbol}/quote/{field}
@@ -32,6 +46,9 @@ struct Destination {
   std::string_view dataset;
   std::string_view key;
   std::string_view subkey;
+  std::string_view date;
+  std::string_view new_name;
+  std::string_view job;
   std::string_view symbol;
   std::string_view field;
   std::string_view range;

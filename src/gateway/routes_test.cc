@@ -62,9 +62,18 @@ TEST(RoutesTest, TellAnUnknownPathFromAnUnknownMethod) {
       {"/v1/status", "GET, HEAD"},
       {"/v1/data", "GET, HEAD"},
       {"/v1/data/core", "GET, HEAD"},
-      {"/v1/data/core/STOCKS", "GET, HEAD"},
-      {"/v1/data/core/STOCKS/AAPL", "GET, HEAD"},
-      {"/v1/data/core/STOCKS/AAPL/x", "GET, HEAD"},
+      {"/v1/data/core/STOCKS", "GET, HEAD, POST"},
+      {"/v1/data/core/STOCKS/AAPL", "GET, HEAD, DELETE"},
+      {"/v1/data/core/STOCKS/AAPL/x", "GET, HEAD, DELETE"},
+      {"/v1/data/core/STOCKS/AAPL/x/2010-01-01", "DELETE"},
+      {"/v1/record/acme/X", "POST"},
+      {"/v1/datasets", "GET, HEAD"},
+      {"/v1/datasets/acme", "GET, HEAD, POST"},
+      {"/v1/datasets/acme/X", "GET, HEAD, POST, PUT, PATCH, DELETE"},
+      {"/v1/datasets/acme/X/Y", "PUT"},
+      {"/v1/jobs/acme/ingest", "GET, HEAD"},
+      {"/v1/jobs/acme/ingest/job_1", "GET, HEAD"},
+      {"/v1/jobs/acme/ingest/job_1/rejected", "GET, HEAD"},
       {"/stable/stock/AAPL/quote", "GET, HEAD"},
       {"/stable/stock/AAPL/quote/price", "GET, HEAD"},
       {"/stable/stock/AAPL/chart", "GET, HEAD"},
@@ -89,6 +98,26 @@ TEST(RoutesTest, TellAnUnknownPathFromAnUnknownMethod) {
 
 TEST(RoutesTest, CutEachPathIntoItsParts) {
   const Routes routes;
+  const Destination deleted = routes.Find(Method::kDelete, "/v1/data/w/d/k/s/2010-01-01");
+  EXPECT_EQ(deleted.route, Route::kDeleteRecords);
+  EXPECT_EQ(deleted.key, "k");
+  EXPECT_EQ(deleted.subkey, "s");
+  EXPECT_EQ(deleted.date, "2010-01-01");
+  EXPECT_EQ(routes.Find(Method::kDelete, "/v1/data/w/d/k").subkey.data(), nullptr);
+
+  const Destination renamed = routes.Find(Method::kPut, "/v1/datasets/w/d/n");
+  EXPECT_EQ(renamed.route, Route::kRenameDataset);
+  EXPECT_EQ(renamed.workspace, "w");
+  EXPECT_EQ(renamed.dataset, "d");
+  EXPECT_EQ(renamed.new_name, "n");
+
+  const Destination job = routes.Find(Method::kGet, "/v1/jobs/w/ingest/job_1/rejected");
+  EXPECT_EQ(job.route, Route::kRejectedLines);
+  EXPECT_EQ(job.workspace, "w");
+  EXPECT_EQ(job.job, "job_1");
+  EXPECT_EQ(routes.Find(Method::kGet, "/v1/jobs/w/ingest").job.data(), nullptr);
+  EXPECT_EQ(routes.Find(Method::kGet, "/v1/jobs/w/other").outcome, Outcome::kNotFound);
+
   const Destination field = routes.Find(Method::kGet, "/stable/stock/a:b/quote/price");
   EXPECT_EQ(field.route, Route::kLegacyField);
   EXPECT_EQ(field.symbol, "a:b");

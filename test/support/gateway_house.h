@@ -21,7 +21,6 @@
 #include "core/reason.h"
 #include "gateway/gateway.h"
 #include "gateway/respond.h"
-#include "service/state.h"
 #include "store/sqlite_dataset_store.h"
 #include "store/sqlite_store.h"
 #include "test/support/forwarding_dataset_store.h"
@@ -118,8 +117,14 @@ class GatewayTest : public testing::Test {
 
     MakeAccounts();
     EXPECT_TRUE(state_.Load(*store_).ok());
+    record_writes_.emplace(*datasets_, plan_limits_, runner_);
+    definitions_.emplace(*datasets_, plan_limits_);
+    uploads_.emplace(*datasets_, plan_limits_, runner_,
+                     service::UploadsOptions{.directory = folder_ + "/uploads"});
+    EXPECT_TRUE(uploads_->Resume().ok());
     legacy_maps_.emplace(*store_, clock_);
     EXPECT_TRUE(legacy_maps_->Load().ok());
+    runner_.Start();
   }
 
   // acme; rich, which has the premium subscription; late, which is suspended. acme's plan takes two
@@ -164,6 +169,8 @@ class GatewayTest : public testing::Test {
     pool_.reset();
     plane_.reset();
     access_log_.reset();
+    runner_.Stop();
+    uploads_.reset();
     datasets_.reset();
     std::filesystem::remove_all(folder_);
   }
@@ -230,9 +237,10 @@ class GatewayTest : public testing::Test {
   void MakePlane(DataPlaneOptions options = {}, int workers = 2, std::size_t queued = 100) {
     pool_.emplace(workers, queued);
     if (options.version.empty()) options.version = "1.2.3";
-    plane_.emplace(Dependencies{index_, catalogue_, *datasets_, *legacy_maps_, *pool_, clock_,
-                                entropy_, *access_log_, *metrics_, log_},
-                   std::move(options));
+    plane_.emplace(
+        Dependencies{index_, catalogue_, *datasets_, *record_writes_, *definitions_, *uploads_,
+                     *legacy_maps_, *pool_, clock_, entropy_, *access_log_, *metrics_, log_},
+        std::move(options));
   }
 
   static std::string Head(std::string_view method, std::string_view target,
@@ -269,6 +277,16 @@ class GatewayTest : public testing::Test {
   }
   Answer Post(std::string_view target, std::string_view body, std::string_view fields = {}) {
     return Send("POST", target, body, fields);
+  }
+  // Until the job of an upload's answer has ended; its last answer.
+  Answer AwaitJob(const Answer& upload, const MadeToken& token) {
+    const std::string url = JsonText(upload.body, "jobUrl");
+    while (true) {
+      Answer job = Ask(WithToken(url, token));
+      const std::string status = JsonText(job.body, "status");
+      if (job.status != 200 || status == "INGESTED" || status == "FAILED") return job;
+      std::this_thread::yield();
+    }
   }
   // The text of a member of a flat JSON object.
   static std::string JsonText(const std::string& json, const std::string& name) {
@@ -317,6 +335,11 @@ class GatewayTest : public testing::Test {
   std::optional<WrappedRecords> records_;
   std::optional<service::Datasets> datasets_;
   service::State state_{index_};
+  service::PlanLimits plan_limits_{state_, catalogue_};
+  service::JobRunner runner_{clock_};
+  std::optional<service::RecordWrites> record_writes_;
+  std::optional<service::DatasetDefinitions> definitions_;
+  std::optional<service::Uploads> uploads_;
   std::optional<service::LegacyMaps> legacy_maps_;
   std::unique_ptr<AccessLog> access_log_;
   std::optional<Metrics> metrics_;
