@@ -32,16 +32,25 @@ Error TooManyBytes() {
 // The records of an answer, and what they weigh.
 class Answer {
  public:
-  explicit Answer(std::uint64_t max_bytes) : max_bytes_(max_bytes) {}
-  Status Add(core::Record record) {
-    bytes_ += static_cast<std::uint64_t>(RowBytes(record));
+  Answer(std::uint64_t limit, std::uint64_t max_bytes) : max_bytes_(max_bytes) {
+    records_.reserve(std::min<std::uint64_t>(limit, kReserved));
+  }
+  Status Add(const RowView& row) {
+    bytes_ += static_cast<std::uint64_t>(row.bytes());
     if (bytes_ > max_bytes_) return TooManyBytes();
-    records_.push_back(std::move(record));
+    core::Record& record = records_.emplace_back();
+    record.key = row.index.key;
+    record.subkey = row.index.subkey;
+    record.date_millis = row.index.date_millis;
+    record.updated_millis = row.updated_millis;
+    record.values = row.values;
     return {};
   }
   std::vector<core::Record>& records() { return records_; }
 
  private:
+  static constexpr std::uint64_t kReserved = 512;
+
   const std::uint64_t max_bytes_;
   std::uint64_t bytes_ = 0;
   std::vector<core::Record> records_;
@@ -238,7 +247,7 @@ Result<std::vector<core::Record>> SqliteDatasetStore::QueryByDate(View& view,
   if (Status status = view.Open(ScanOf(query)); !status.ok()) return status.error();
   const std::uint64_t interval = std::max<std::uint64_t>(query.interval, 1);
   std::uint64_t skip = Times(query.offset, interval);
-  Answer answer(max_bytes);
+  Answer answer(query.limit, max_bytes);
   for (;;) {
     const Result<bool> row = view.Next();
     if (!row.ok()) return row.error();
@@ -247,7 +256,7 @@ Result<std::vector<core::Record>> SqliteDatasetStore::QueryByDate(View& view,
       --skip;
       continue;
     }
-    if (Status status = answer.Add(view.row().ToRecord()); !status.ok()) return status.error();
+    if (Status status = answer.Add(view.row()); !status.ok()) return status.error();
     if (answer.records().size() >= query.limit) break;
     skip = interval - 1;
   }
@@ -281,12 +290,13 @@ Result<std::vector<core::Record>> SqliteDatasetStore::QueryByField(View& view,
     }
   }
   const std::vector<Candidates::Candidate>& sorted = candidates.Sorted();
-  Answer answer(max_bytes);
+  Answer answer(query.limit, max_bytes);
   for (std::uint64_t at = skip; at < sorted.size() && answer.records().size() < query.limit;
        at = Plus(at, interval)) {
-    Result<core::Record> record = view.Look(sorted[at].index());
+    const Result<core::Record> record = view.Look(sorted[at].index());
     if (!record.ok()) return record.error();
-    if (Status status = answer.Add(*std::move(record)); !status.ok()) return status.error();
+    const RowView row{IndexOf(*record), record->updated_millis, record->values};
+    if (Status status = answer.Add(row); !status.ok()) return status.error();
   }
   return std::move(answer.records());
 }

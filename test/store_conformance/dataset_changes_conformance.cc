@@ -565,6 +565,29 @@ TEST_P(DatasetStoreConformance, ADropTakesTheLayersAlongAndEndsThoseThatAreStage
   EXPECT_TRUE(store->CheckIntegrity().ok());
 }
 
+TEST_P(DatasetStoreConformance, EveryKindOfQueryCanBeInterrupted) {
+  const auto store = Open();
+  const std::int64_t generation = Write(*store, Many(5000, "x"));
+  const auto interrupted = [] { return true; };
+  RecordQuery everything;
+  everything.limit = kEverything;
+  RecordQuery skipping;
+  skipping.offset = kEverything;
+  RecordQuery by_field;
+  by_field.date_field = 1;
+  for (const bool layered : {false, true}) {
+    if (layered) PublishLayer(*store, generation, Many(5000, "y"));
+    for (const RecordQuery& query : {everything, skipping, by_field}) {
+      const auto answer = store->Query(generation, query, UINT64_MAX, interrupted);
+      ASSERT_FALSE(answer.ok());
+      EXPECT_EQ(answer.error().code, ErrorCode::kUnavailable);
+      EXPECT_TRUE(store->Query(generation, query, UINT64_MAX, [] { return false; }).ok());
+    }
+    EXPECT_FALSE(store->Scan(generation, {}, kEverything, UINT64_MAX, interrupted).ok());
+    EXPECT_THAT(All(*store, generation), SizeIs(5000));  // the next is none the worse
+  }
+}
+
 TEST_P(DatasetStoreConformance, AnAnswerIsBoundedInBytes) {
   const auto store = Open();
   const std::int64_t generation = Write(*store, Many(10, "x"));  // 7 or 8 bytes of values each
