@@ -201,7 +201,7 @@ TEST_F(RecordWritesTest, NoAcknowledgedWriteIsLostToAChangeOrAnOverwriteAtTheSam
   std::vector<std::thread> threads;
   for (int t = 0; t < 3; ++t) {
     threads.emplace_back([&, t] {
-      for (int i = 0; i < 400; ++i) {
+      for (int i = 0; i < 150; ++i) {
         const int before = overwrites;
         const int key = t * 1'000 + i;
         const auto report = house_.Write(Body(key, 1));
@@ -267,7 +267,7 @@ TEST(RecordWritesFaultTest, AFullDiskLeavesOldOrNewAndNothingInBetween) {
   test::FaultVfs vfs("record-writes-faults");
   for (const int count : {3, 1'200}) {
     bool succeeded = false;
-    for (int writes = 0; writes < 200 && !succeeded; ++writes) {
+    for (int writes = 0; writes < 200 && !succeeded; writes += 1 + writes / 8) {
       DataHouse house({}, vfs.name());
       house.MakeAccount(5, "acme");
       const EntryPointer entry = house.MakePrices();

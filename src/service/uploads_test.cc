@@ -66,7 +66,7 @@ TEST_F(UploadsTest, AnAcknowledgedFileIsOnDiskForItsOwnerAloneAndItsJobWaits) {
 
 TEST_F(UploadsTest, GoesThroughItsStatesAndIsSeenAtOnce) {
   ASSERT_TRUE(house_.Write(R"([{"symbol":"OLD","date":"2026-01-01"}])").ok());
-  const auto sent = house_.Send(Csv(0, 20'000));
+  const auto sent = house_.Send(Csv(0, 8'000));
   ASSERT_TRUE(sent.ok());
   std::string states;
   std::uint64_t lines = 0;
@@ -76,16 +76,16 @@ TEST_F(UploadsTest, GoesThroughItsStatesAndIsSeenAtOnce) {
     if (job.state != last) states.append(ToString(last = job.state)).append(" ");
     EXPECT_GE(job.lines, lines);
     lines = job.lines;
-    EXPECT_THAT(house_.Values().size(), AnyOf(1U, 20'001U));
-    const std::size_t least = job.state == UploadState::kIngested ? 20'001 : 1;
+    EXPECT_THAT(house_.Values().size(), AnyOf(1U, 8'001U));
+    const std::size_t least = job.state == UploadState::kIngested ? 8'001 : 1;
     EXPECT_GE(house_.Values().size(), least);
   } while (house_.runner->RunOne());
   EXPECT_EQ(states, "VALIDATING VALIDATED INGESTING INGESTED ");
   const UploadJob job = house_.Job(sent->id);
-  EXPECT_EQ(job.lines, 20'000U);
+  EXPECT_EQ(job.lines, 8'000U);
   EXPECT_EQ(job.rejected, 0U);
-  EXPECT_EQ(job.stored, 20'000U);
-  EXPECT_EQ(house_.Find()->live->records, 20'001U);
+  EXPECT_EQ(job.stored, 8'000U);
+  EXPECT_EQ(house_.Find()->live->records, 8'001U);
   EXPECT_THAT(house_.real_records->GenerationsWithLayers(), IsEmpty());
   EXPECT_TRUE(house_.real_records->CheckIntegrity().ok());
   EXPECT_THAT(house_.UploadFiles(), IsEmpty());
