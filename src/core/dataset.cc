@@ -15,7 +15,8 @@ constexpr std::array<std::string_view, 8> kFieldTypeNames = {
 constexpr std::uint32_t kMaxWeight = 1'000'000;
 
 Error Invalid(std::string field, std::string detail) {
-  Error error = MakeError(ErrorCode::kInvalid, field + ": " + detail);
+  // Not the name first: a sentence begins with a capital, and names are with case.
+  Error error = MakeError(ErrorCode::kInvalid, "at " + field + ": " + detail);
   error.fields.push_back({std::move(field), std::move(detail)});
   return error;
 }
@@ -171,8 +172,8 @@ Status CheckDatasetChange(const Dataset& before, const Dataset& after) {
     }
     const Field& changed = after.fields[i];
     if (changed.type != old.type && !Widens(old.type, changed.type)) {
-      return Invalid(old.name, "a " + std::string(ToString(old.type)) + " field can't become " +
-                                   std::string(ToString(changed.type)) +
+      return Invalid(old.name, "a field of the type " + std::string(ToString(old.type)) +
+                                   " can't become " + std::string(ToString(changed.type)) +
                                    "; a type may only widen (integer to number, all to any)");
     }
     if (changed.required && !old.required) {

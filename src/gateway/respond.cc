@@ -87,7 +87,8 @@ core::Decision RefusalOf(const Error& error) {
   if (reason == Reason::kInternal) return core::Refuse(reason);
   std::string detail = error.public_text;
   if (detail.empty() && !error.fields.empty()) {
-    detail = error.fields.front().field + ": " + error.fields.front().detail;
+    // Not the name first: a sentence begins with a capital, and names are with case.
+    detail = "At " + error.fields.front().field + ": " + error.fields.front().detail;
   }
   if (detail.empty() && error.code == ErrorCode::kUnknown) {
     detail = "Whether it was done is not known; look before you try again.";

@@ -83,7 +83,7 @@ TEST(RefusalOfTest, GivesEachCodeItsReasonAndFaultsOfOurOwnNoText) {
   }
   Error fields = MakeError(ErrorCode::kInvalid, "");
   fields.fields = {{"record 3", "price must be a number"}, {"record 4", "x"}};
-  EXPECT_EQ(RefusalOf(fields).detail, "record 3: price must be a number");
+  EXPECT_EQ(RefusalOf(fields).detail, "At record 3: price must be a number");
   EXPECT_THAT(RefusalOf(MakeError(ErrorCode::kUnknown, "")).detail, HasSubstr("is not known"));
 }
 
