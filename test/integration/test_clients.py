@@ -2,10 +2,11 @@
 
 import csv
 import io
+import json
 import unittest
 
 from clients import ClientError, client_of
-from harness import ServerCase
+from harness import ServerCase, wait_until
 from test_first_request import day, demo_stocks
 
 
@@ -119,12 +120,127 @@ class QueryTest(ApperateCase):
                           ["queryData", {"workspace": "CORE", "id": "NO_SUCH"}])
 
 
+class WriteTest(ApperateCase):
+    """@apperate/iexjs: write, loadData, getDataJob, deleteData."""
+
+    def write(self, name, data, **options):
+        return self.apperate("write", workspace="DEMO", id=name, data=data, **options)
+
+    def test_write_makes_the_dataset_on_demand_and_the_query_gives_it_back(self):
+        answer = self.write("WRITTEN", [{"key": "A", "date": "2024-01-01", "v": 1},
+                                        {"key": "A", "date": "2024-01-02", "v": 2.5},
+                                        {"key": "B", "date": "2024-01-01", "v": None}])
+        self.assertEqual(answer, {"success": True, "message": "wrote 3 messages"})
+        self.assertEqual(self.query("DEMO/WRITTEN", "A", last=5),
+                         [{"key": "A", "date": "2024-01-02", "v": 2.5},
+                          {"key": "A", "date": "2024-01-01", "v": 1}])
+
+    def test_duplicates_are_replaced_or_ignored(self):
+        first = {"key": "A", "date": "2024-01-01", "v": 1}
+        self.write("DUPLICATES", [first])
+        answer = self.write("DUPLICATES", [{**first, "v": 2}, {**first, "key": "B"}],
+                            duplicateKeyHandling="ignore")
+        self.assertEqual(answer["message"], "wrote 1 messages")
+        self.assertEqual(self.query("DEMO/DUPLICATES", "A")[0]["v"], 1)
+        self.write("DUPLICATES", [{**first, "v": 3}], wait=True)
+        self.assertEqual(self.query("DEMO/DUPLICATES", "A")[0]["v"], 3)
+
+    def test_one_object_is_one_record(self):
+        answer = self.write("ONE", {"key": "A", "date": "2024-01-01", "v": 1})
+        self.assertEqual(answer, {"success": True, "message": "wrote 1 messages"})
+
+    def test_without_creation_on_demand_an_absent_dataset_is_refused(self):
+        self.assertThrows("Response 404", "apperate",
+                          ["write", {"workspace": "DEMO", "id": "ABSENT", "data": [{"key": "A"}],
+                                     "createDatasetOnDemand": False}])
+
+    def load(self, name, text, **options):
+        begun = self.apperate("loadData", workspace="DEMO", id=name, data=text, **options)
+        self.assertTrue(begun["success"], begun)
+        self.assertEqual(begun["jobUrl"].lower(), f"/v1/jobs/demo/ingest/{begun['jobId']}".lower())
+
+        def ended():
+            job = self.apperate("getDataJob", workspace="DEMO", type="ingest", id=begun["jobId"])
+            self.assertIn(job["status"], ("VALIDATING", "VALIDATED", "INGESTING", "INGESTED",
+                                          "FAILED"))
+            return job if job["status"] in ("INGESTED", "FAILED") else None
+        return wait_until("the job to end", ended)
+
+    def test_load_takes_csv_json_and_json_lines_whatever_the_content_type_says(self):
+        rows = [{"key": "A", "date": "2024-01-01", "v": 1}, {"key": "B", "date": "2024-01-01", "v": 2}]
+        forms = {"CSV": "key,date,v\nA,2024-01-01,1\nB,2024-01-01,2\n",
+                 "TAB": "key\tdate\tv\nA\t2024-01-01\t1\nB\t2024-01-01\t2\n",
+                 "PIPE": "key|date|v\nA|2024-01-01|1\nB|2024-01-01|2\n",
+                 "JSON": json.dumps(rows),
+                 "LINES": "".join(json.dumps(r) + "\n" for r in rows)}
+        for name, text in forms.items():
+            with self.subTest(name):
+                job = self.load(f"LOADED_{name}", text, contentType="text/plain",
+                                duplicateKeyHandling="replace")
+                self.assertEqual(job["status"], "INGESTED", job)
+                self.assertEqual(self.query(f"DEMO/LOADED_{name}", "A,B"), rows)
+
+    def test_load_overwrites(self):
+        self.load("OVERWRITTEN", "key,v\nA,1\n")
+        self.load("OVERWRITTEN", "key,v\nB,2\n", overwrite=True)
+        self.assertEqual(self.query("DEMO/OVERWRITTEN", limit=10), [{"key": "B", "v": 2}])
+
+    def test_delete(self):
+        self.write("DELETED", [{"key": k, "date": f"2024-01-0{d}", "v": d}
+                               for k in "AB" for d in range(1, 5)])
+        answer = self.apperate("deleteData", workspace="DEMO", id="DELETED", key="A")
+        self.assertEqual(answer, {"success": True, "message": "deleted 4 records"})
+        self.assertEqual(self.query("DEMO/DELETED", "A", last=9), [])
+        self.assertEqual(len(self.query("DEMO/DELETED", "B", last=9)), 4)
+
+
 DEFINITION = {"datasetId": "QUOTES", "title": "Quotes of mine", "source": "a test",
               "schema": {"type": "object",
                          "properties": {"symbol": {"type": "string"}, "day": {"type": "date"},
                                         "price": {"type": "number"}},
                          "required": ["symbol"]},
               "columnMapping": {"key": "symbol", "date": "day"}}
+
+
+class DatasetsTest(ApperateCase):
+    """@apperate/iexjs: datasets made, listed, changed, renamed and removed."""
+
+    def test_the_life_of_a_dataset(self):
+        made = self.apperate("registerDataset", workspace="DEMO",
+                             data=json.dumps({"dataset": DEFINITION}))
+        self.assertEqual(made, {"success": True, "message": "Dataset has been created",
+                                "datasetId": "QUOTES"})
+        self.apperate("write", workspace="DEMO", id="QUOTES",
+                      data=[{"symbol": "A", "day": "2024-05-06", "price": 1.25}])
+        names = [d["datasetId"] for d in self.apperate("listDatasets", workspace="DEMO")]
+        self.assertIn("QUOTES", names)
+        got = self.apperate("getDataset", workspace="DEMO", id="QUOTES")
+        self.assertEqual((got["datasetId"], got["title"]), ("QUOTES", "Quotes of mine"))
+        self.assertEqual(got["schema"]["properties"]["price"]["type"], "number")
+
+        wider = json.loads(json.dumps(DEFINITION))
+        wider["schema"]["properties"]["note"] = {"type": "string"}
+        wider["title"] = "Quotes and notes"
+        changed = self.apperate("updateDataset", workspace="DEMO", id="QUOTES",
+                                data=json.dumps({"dataset": wider}))
+        self.assertTrue(changed["success"])
+        changed = self.apperate("patchDataset", workspace="DEMO", id="QUOTES",
+                                data=json.dumps({"dataset": {"title": "Patched"}}))
+        self.assertTrue(changed["success"])
+        got = self.apperate("getDataset", workspace="DEMO", id="QUOTES")
+        self.assertEqual(got["title"], "Patched")
+        self.assertIn("note", got["schema"]["properties"])
+
+        renamed = self.apperate("renameDataset", workspace="DEMO", id="QUOTES",
+                                newDatasetId="PRICES")
+        self.assertTrue(renamed["success"])
+        self.assertEqual(self.query("DEMO/PRICES", "A")[0]["price"], 1.25)
+        self.assertThrows("Response 404", "apperate",
+                          ["queryData", {"workspace": "DEMO", "id": "QUOTES"}])
+        gone = self.apperate("deleteDataset", workspace="DEMO", id="PRICES")
+        self.assertTrue(gone["success"])
+        self.assertThrows("Response 404", "apperate",
+                          ["queryData", {"workspace": "DEMO", "id": "PRICES"}])
 
 
 class OldFormsTest(ClientCase):

@@ -385,6 +385,20 @@ class ShapesTest(QueryCase):
         record = dict(pairs)
         self.assertEqual((record["id"], record["key"], record["v"]), ("NAMES", "A", 1))
 
+    def test_csv_quotes_what_it_must_and_leaves_formulas_alone(self):
+        values = ["plain", "a,b", 'say "hi"', "two\nlines", "cr\r\nlf", " spaced ", "=1+2", "+1",
+                  "-1", "@cmd", "\ttab", "ü💰", ""]
+        self.assertEqual(self.acme.wrote("CELLS", [
+            {"key": f"K{i:02}", "text": v, "tail": "t"} for i, v in enumerate(values)]), len(values))
+        answer = self.assertOk(self.get("/v1/data/acme/CELLS?limit=100&format=csv&sort=ASC"))
+        self.assertEqual(answer.header("Content-Type"), CSV_TYPE)
+        rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+        self.assertEqual({r["key"]: r["text"] for r in rows},
+                         {f"K{i:02}": v for i, v in enumerate(values)})
+        self.assertTrue(all(list(r) == ["key", "text", "tail"] for r in rows))
+        self.assertIn("=1+2,", answer.text)
+        self.assertNotIn("'=1+2", answer.text)
+
     def test_csv_of_several_datasets_has_the_columns_of_all(self):
         answer = self.assertOk(self.get("/v1/data/core/Q,R/A?format=csv"))
         rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
@@ -410,8 +424,30 @@ class ShapesTest(QueryCase):
             answer = self.get(f"/v1/data/core/Q/A?{query}", headers={"Accept": accept})
             self.assertEqual(answer.header("Content-Type"), wanted, (query, accept))
 
+    def test_values_of_every_type_come_back_as_they_went_in(self):
+        record = {"key": "K", "int": 12345678901234567890, "num": 0.1, "text": "x\u0000\u2028ü\"\\",
+                  "yes": True, "no": False, "nothing": None, "list": [1, "a", [None]],
+                  "thing": {"b": 1, "a": {"c": []}}, "date": "2024-02-29T12:34:56Z"}
+        raw = json.dumps([record])
+        self.assertEqual(self.acme.wrote("VALUES", raw), 1)
+        answer = self.assertOk(self.get("/v1/data/acme/VALUES/K"))
+        self.assertIn(b"12345678901234567890", answer.body)
+        got = answer.json()[0]
+        got.setdefault("nothing", None)
+        self.assertEqual(got, record)
+
 
 class RoutesTest(QueryCase):
+    def test_other_methods_are_told_what_stands(self):
+        for method, target, allowed in (("PUT", "/v1/data/core/Q/A", {"GET", "HEAD", "DELETE"}),
+                                        ("PATCH", "/v1/record/acme/OWN", {"POST"}),
+                                        ("GET", "/v1/record/acme/OWN", {"POST"}),
+                                        ("POST", "/v1/stock/A/quote", {"GET", "HEAD"})):
+            answer = self.acme.call(method, target)
+            self.assertRefused(answer, 405, "method_not_allowed")
+            names = {n.strip() for n in answer.header("Allow").split(",")}
+            self.assertLessEqual(allowed, names, target)
+
     def test_a_preflight_needs_no_token(self):
         for target in ("/v1/data/core/Q/A", "/v1/record/acme/OWN", "/v1/datasets/acme"):
             answer = self.server.plain.request("OPTIONS", target, {
@@ -422,6 +458,13 @@ class RoutesTest(QueryCase):
     def test_a_head_is_a_get_without_the_body_and_the_cost(self):
         answer = self.acme.call("HEAD", "/v1/data/core/Q/A?last=3")
         self.assertEqual((answer.status, answer.body, costs(answer)), (200, b"", (0, 0)))
+
+    def test_hot_answers_show_a_write_at_once(self):
+        for number in range(30):
+            self.acme.wrote("HOT", [{"key": "K", "n": number}])
+            for query in ("", "last=1", "filter=n"):
+                for _ in range(3):
+                    self.assertEqual(self.acme.records("HOT/K", query)[0]["n"], number)
 
 
 if __name__ == "__main__":

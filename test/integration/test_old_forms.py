@@ -1,6 +1,7 @@
 """The forms of the older API over the core datasets that the operator maps."""
 
 import datetime
+import json
 import unittest
 
 from data_case import JSON_TYPE, DataCase, costs
@@ -169,6 +170,45 @@ class MapsTest(OldFormsCase):
             for _ in range(3):
                 self.assertEqual(self.json_of("/stable/stock/AAPL/quote/latestPrice"), number)
         self.map("quote", "core/QUOTES")
+
+    def test_only_core_can_be_mapped(self):
+        self.acme.wrote("OWN", [{"key": "A"}])
+        for dataset in ("acme/OWN", "core/NO_SUCH"):
+            self.assertEqual(self.server.cli("legacy", "map", "quote", dataset).returncode, 1)
+        self.assertOk(self.get("/stable/stock/AAPL/quote"))
+
+
+class BodyTokenTest(OldFormsCase):
+    """`token` in the JSON body of old POSTs."""
+
+    def post(self, body, target="/stable/datasets/acme"):
+        return self.server.plain.request("POST", target, {"Content-Type": "application/json"},
+                                         json.dumps(body).encode())
+
+    def body(self, name, **more):
+        return {**more, "dataset": {"datasetId": name, "schema": {"type": "object", "properties": {
+            "key": {"type": "string"}}}, "columnMapping": {"key": "key"}}}
+
+    def test_it_counts_under_stable(self):
+        answer = self.post(self.body("BODY", token=self.acme.secret))
+        self.assertEqual(answer.status, 200, repr(answer))
+        answer = self.post(self.body("QUERY"), f"/stable/datasets/acme?token={self.acme.secret}")
+        self.assertEqual(answer.status, 200, repr(answer))
+
+    def test_two_tokens_that_differ_are_refused_and_the_same_twice_is_one(self):
+        both = f"/stable/datasets/acme?token={self.acme.secret}"
+        self.assertEqual(self.post(self.body("BOTH", token=self.acme.secret), both).status, 200)
+        self.assertInvalid(self.post(self.body("TWO", token=self.rival.secret), both))
+        self.assertRefused(self.acme.get("/v1/data/acme/TWO"), 404, "not_found")
+
+    def test_elsewhere_it_is_no_token(self):
+        self.assertRefused(self.post(self.body("V1", token=self.acme.secret), "/v1/datasets/acme"),
+                           401, "token_required")
+
+    def test_a_wrong_one_is_refused(self):
+        self.assertRefused(self.post(self.body("WRONG", token="sk_" + "0" * 36)), 403,
+                           "token_invalid")
+        self.assertRefused(self.post(self.body("NONE")), 401, "token_required")
 
 
 if __name__ == "__main__":
