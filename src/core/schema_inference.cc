@@ -437,8 +437,8 @@ Status RowConverter::Assemble(Record& record, AppendField append) const {
     std::int64_t millis = 0;
     const std::optional<bool> appended = append(i, millis);
     if (!appended) {
-      if (index == key_ || index == date_ || field.required)
-        return InvalidValue(field.name, kEmpty);
+      // An absent subkey or date counts as empty (wire.md §7); nobody could ask for an absent key.
+      if (index == key_ || field.required) return InvalidValue(field.name, kEmpty);
       record.values += "null";
       continue;
     }

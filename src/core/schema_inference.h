@@ -97,7 +97,7 @@ class RowConverter {
   static RowConverter ForObjects(const Dataset& dataset);
 
   // kInvalid, with the reason as public text, for a cell that its field's type does not take; an
-  // empty cell of the key, the date or a required field; an indexed value or a record too long.
+  // empty cell of the key or a required field; an indexed value or a record too long.
   // `record.updated_millis` is left as it is.
   //
   // Key and subkey are the text of the value that is stored: 1.50 in a number field is "1.5".

@@ -320,8 +320,8 @@ TEST(RowConverterTest, KeysAndDatesAreTakenFromTheirFields) {
   EXPECT_EQ(record.subkey, "");
   EXPECT_EQ(converter->Convert(Cells{"Jan 2 2000", "", "1"}, record).error().public_text,
             "symbol: must not be empty");
-  EXPECT_EQ(converter->Convert(Cells{"", "x", "1"}, record).error().public_text,
-            "Date: must not be empty");
+  ASSERT_TRUE(converter->Convert(Cells{"", "x", "1"}, record).ok());
+  EXPECT_EQ(record.date_millis, 0);
   const std::string longest(kMaxIndexedValueBytes, 'k');
   EXPECT_TRUE(converter->Convert(Cells{"Jan 2 2000", longest, "1"}, record).ok());
   EXPECT_FALSE(converter->Convert(Cells{"Jan 2 2000", longest + "k", "1"}, record).ok());
@@ -465,7 +465,8 @@ TEST(RowConverterTest, MembersFindTheirFieldsAndOthersAreRefused) {
        "\xC3\xA4\"\\/0/-5 [\"\\u00e4\\\"\\\\\",-5,0,1,null]"},
       {R"({"Symbol":"x","date":1})", "more: must not be empty"},
       {R"({"Symbol":"x","date":1,"more":null})", "more: must not be empty"},
-      {R"({"Symbol":"x","more":1})", "date: must not be empty"},
+      {R"({"Symbol":"x","more":1})", R"(x//0 ["x",null,null,1,null])"},
+      {R"({"Symbol":"x","date":null,"more":1})", R"(x//0 ["x",null,null,1,null])"},
       {R"({"Symbol":"","date":1,"more":1})", "Symbol: must not be empty"},
       {R"({"Symbol":null,"date":1,"more":1})", "Symbol: must not be empty"},
       {R"({"date":1,"more":1})", "Symbol: must not be empty"},
