@@ -1,6 +1,5 @@
 """Records written and deleted: whole or not at all, seen at once, refused with the field named."""
 
-import json
 import threading
 import unittest
 
@@ -20,14 +19,15 @@ class WriteTest(DataCase):
                                                     "n": "integer"}, "k", "s", "d").status, 200)
         record = {"k": "A", "s": "x", "d": "2024-01-01", "n": 1}
         others = [{**record, "k": "B"}, {**record, "s": "y"}, {**record, "d": "2024-01-02"},
-                  {**record, "s": None}]
-        self.assertEqual(self.acme.wrote("INDEX", [record, *others]), 5)
-        self.assertEqual(self.acme.wrote("INDEX", [{**r, "n": 2} for r in [record, *others]]), 5)
-        self.assertEqual([r["n"] for r in self.acme.records("INDEX")], [2] * 5)
+                  {**record, "s": None}, {**record, "d": None}]
+        self.assertEqual(self.acme.wrote("INDEX", [record, *others]), 6)
+        self.assertEqual(self.acme.wrote("INDEX", [{**r, "n": 2} for r in [record, *others]]), 6)
+        self.assertEqual([r["n"] for r in self.acme.records("INDEX")], [2] * 6)
+        self.assertEqual(len(self.acme.records("INDEX", "from=2000-01-01")), 5)
         # Names compare without case and come back as they are now; "" is an absent part.
         self.assertEqual(self.acme.wrote("INDEX", [{**record, "k": "a", "s": "X", "n": 3},
                                                    {**record, "s": "", "n": 4}]), 2)
-        self.assertEqual(len(self.acme.records("INDEX")), 5)
+        self.assertEqual(len(self.acme.records("INDEX")), 6)
         self.assertEqual([(r["k"], r["n"]) for r in self.acme.records("INDEX/A/x", "first=1")],
                          [("a", 3)])
 
