@@ -28,7 +28,7 @@ class WriteTest(DataCase):
         self.assertEqual(self.acme.wrote("INDEX", [{**record, "k": "a", "s": "X", "n": 3},
                                                    {**record, "s": "", "n": 4}]), 2)
         self.assertEqual(len(self.acme.records("INDEX")), 6)
-        self.assertEqual([(r["k"], r["n"]) for r in self.acme.records("INDEX/A/x", "first=1")],
+        self.assertEqual([(r["k"], r["n"]) for r in self.acme.records("INDEX/A/x", "on=2024-01-01")],
                          [("a", 3)])
 
     def test_of_equal_records_in_a_request_the_last_stays_or_with_ignore_the_first(self):
