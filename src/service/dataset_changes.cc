@@ -168,6 +168,8 @@ Result<EntryPointer> DatasetChanges::Commit(DefinitionChange change) {
   core::Dataset& dataset = change.dataset;
   const std::optional<core::Dataset>& standing = change.standing;
   dataset.updated_at = clock_.Now();
+  // A creation whose answer is stored says when it was made: the same here as in that answer.
+  if (!standing && dataset.created_at != Timestamp{}) dataset.updated_at = dataset.created_at;
   if (!standing) dataset.created_at = dataset.updated_at;
   store::Mutation mutation =
       Mutate(std::move(change.action), std::move(change.actor), dataset, dataset.updated_at);

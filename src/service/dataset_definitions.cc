@@ -48,8 +48,8 @@ Result<EntryPointer> DatasetDefinitions::Create(
   change.max_datasets = limits_.MaxDatasets(dataset.owner);
   if (idempotency != nullptr) {
     // As it will stand.
+    dataset.created_at = dataset.updated_at = changes_.clock().Now();
     CatalogueEntry created{dataset, std::make_shared<RecordsState>()};
-    created.dataset.created_at = created.dataset.updated_at = changes_.clock().Now();
     created.live->updated_millis.store(ToUnixMillis(created.dataset.updated_at));
     change.answer = store::IdempotentAnswer{idempotency->scope, idempotency->key_digest,
                                             idempotency->body_digest, idempotency->seal(created),
