@@ -173,6 +173,8 @@ class App {
                                             storage_->accounts(),
                                             storage_->answers(),
                                             storage_->datasets(),
+                                            storage_->definitions(),
+                                            storage_->uploads(),
                                             storage_->catalogue(),
                                             storage_->legacy_maps(),
                                             *pool_,
@@ -187,12 +189,14 @@ class App {
       manage.host_names.push_back(std::move(name));
     }
     manage.max_body_bytes = config_.limits.body_bytes;
+    manage.max_upload_bytes = config_.limits.upload_bytes;
     manage.trusted_proxies = config_.trusted_proxies;
     manage::InternalOptions internal;
     internal.host_names = config_.internal.host_names;
     internal.operator_token_digest = Sha256(operator_token->Reveal());
     internal.max_body_bytes = config_.limits.body_bytes;
     internal.max_import_bytes = config_.limits.import_bytes;
+    internal.spool_directory = storage_->folder().path();
     internal.metrics = [this] { return metrics_.Expose(); };
     internal.readiness = [this] { return Readiness(); };
     internal.backup = [this](const core::Actor&) {

@@ -9,7 +9,6 @@
 namespace latchkey::manage {
 namespace {
 
-constexpr std::size_t kMaxQueuedBytes = 1024 * 1024;
 constexpr std::uint32_t kMaxWeight = 1'000'000;
 
 void AddError(Error& error, std::string_view field, std::string detail) {
@@ -82,233 +81,59 @@ Result<service::ImportOptions> ParseImportOptions(const Call& call) {
   return error;
 }
 
-// One import. The sink fills the queue on the I/O thread, jobs of the pool empty it.
-class DatasetImports::Stream : public std::enable_shared_from_this<Stream> {
+namespace {
+
+class ImportReceiver final : public BodyReceiver {
  public:
-  Stream(DatasetImports& imports, std::shared_ptr<const Call> call, service::ImportOptions options,
-         http::Deferred deferred, AnswerFunction answer)
-      : imports_(imports),
+  ImportReceiver(service::Datasets& datasets, service::Catalogue& catalogue,
+                 std::shared_ptr<const Call> call, service::ImportOptions options)
+      : datasets_(datasets),
+        catalogue_(catalogue),
         call_(std::move(call)),
-        options_(std::move(options)),
-        deferred_(std::move(deferred)),
-        answer_(std::move(answer)) {}
-  ~Stream() {
-    if (!over_) imports_.GiveSlotBack();
+        options_(std::move(options)) {}
+
+  std::optional<Reply> Begin() override {
+    existed_ = catalogue_.Find(options_.workspace, options_.name) != nullptr;
+    Result<std::unique_ptr<service::Import>> begun = datasets_.BeginImport(options_, call_->actor);
+    if (!begun.ok()) return Refuse(begun.error(), call_->actor.request_id);
+    import_ = std::move(*begun);
+    return std::nullopt;
   }
 
-  // ---- On the I/O thread.
-
-  // False: the queue is full, wait.
-  bool Take(std::string_view bytes) EXCLUDES(mutex_) {
-    bool full = false;
-    {
-      const MutexLock lock(mutex_);
-      if (over_) return true;  // answered already; the rest is of no use
-      queued_.append(bytes);
-      full = paused_ = queued_.size() >= kMaxQueuedBytes;
-      if (!ClaimJob()) return !full;
-    }
-    Schedule();
-    return !full;
-  }
-  void End() EXCLUDES(mutex_) {
-    {
-      const MutexLock lock(mutex_);
-      ended_ = true;
-      if (over_ || !ClaimJob()) return;
-    }
-    Schedule();
-  }
-  void Abort() EXCLUDES(mutex_) {
-    {
-      const MutexLock lock(mutex_);
-      aborted_ = true;
-      if (over_ || !ClaimJob()) return;
-    }
-    Schedule();
-  }
-  // Begins the import before its first byte, so that options which can't hold are refused early.
-  // False: the pool has no room.
-  bool Begin() EXCLUDES(mutex_) {
-    {
-      const MutexLock lock(mutex_);
-      job_ = true;
-    }
-    return imports_.pool_.Submit(0, [self = shared_from_this()] { self->Run(); });
+  std::optional<Reply> Feed(std::string_view bytes) override {
+    const Status fed = import_->Feed(bytes);
+    if (fed.ok()) return std::nullopt;
+    return Refuse(fed.error(), call_->actor.request_id);
   }
 
-  // ---- On any thread.
-
-  // With the job claimed.
-  void Schedule() {
-    if (!imports_.pool_.Submit(0, [self = shared_from_this()] { self->Run(); })) {
-      imports_.Stall(shared_from_this());
-    }
-  }
-
- private:
-  // True: there was no job of this import, now the caller must schedule one.
-  bool ClaimJob() REQUIRES(mutex_) { return !std::exchange(job_, true); }
-
-  // One step, on the pool. Between steps others have their turn.
-  void Run() EXCLUDES(mutex_) {
-    if (!import_) {
-      Result<std::unique_ptr<service::Import>> begun = BeginImport();
-      if (!begun.ok()) return Finish(Refuse(begun.error(), call_->actor.request_id));
-      import_ = std::move(*begun);
-    }
-    std::string bytes;
-    bool resume = false;
-    bool last = false;
-    bool given_up = false;
-    {
-      const MutexLock lock(mutex_);
-      if (aborted_ || deferred_.Abandoned()) {
-        over_ = given_up = true;
-      } else if (queued_.empty() && !ended_) {
-        job_ = false;
-        return;
-      } else {
-        bytes.swap(queued_);
-        resume = std::exchange(paused_, false);
-        last = ended_;
-      }
-    }
-    if (given_up) {
-      import_.reset();
-      imports_.GiveSlotBack();
-      return;
-    }
-    if (resume) deferred_.ResumeBody();
-    if (!bytes.empty()) {
-      if (const Status fed = import_->Feed(bytes); !fed.ok()) {
-        return Finish(Refuse(fed.error(), call_->actor.request_id));
-      }
-    }
-    if (!last) return Schedule();
+  Reply Finish() override {
     const Result<service::ImportReport> report = import_->Finish();
-    if (!report.ok()) return Finish(Refuse(report.error(), call_->actor.request_id));
-    Reply reply = ObjectReply(ImportReportJson(*report), report->entry->dataset.version);
+    if (!report.ok()) return Refuse(report.error(), call_->actor.request_id);
+    const core::Dataset& dataset = report->entry->dataset;
+    Reply reply = ObjectReply(ImportReportJson(*report), dataset.version);
     if (!existed_) {
       reply.status = 201;
-      reply.location =
-          "/operator/v1/datasets/" + report->entry->dataset.workspace + "/" + report->entry->dataset.name;
+      reply.location = "/operator/v1/datasets/" + dataset.workspace + "/" + dataset.name;
     }
-    Finish(std::move(reply));
+    return reply;
   }
-
-  Result<std::unique_ptr<service::Import>> BeginImport() {
-    existed_ =
-        imports_.catalogue_.Snapshot()->contains(ToLower(options_.workspace + "/" + options_.name));
-    return imports_.datasets_.BeginImport(options_, call_->actor);
-  }
-
-  void Finish(Reply reply) EXCLUDES(mutex_) {
-    import_.reset();
-    {
-      const MutexLock lock(mutex_);
-      over_ = true;
-      queued_.clear();
-      queued_.shrink_to_fit();
-    }
-    imports_.GiveSlotBack();
-    // std::function wants what it holds to be copyable; a reply is not.
-    auto shared = std::make_shared<Reply>(std::move(reply));
-    deferred_.Post([answer = answer_, shared](http::Exchange& exchange) {
-      answer(exchange, std::move(*shared));
-    });
-  }
-
-  DatasetImports& imports_;
-  const std::shared_ptr<const Call> call_;
-  const service::ImportOptions options_;
-  http::Deferred deferred_;
-  const AnswerFunction answer_;
-
-  // Of the one job that runs.
-  std::unique_ptr<service::Import> import_;
-  bool existed_ = false;
-
-  Mutex mutex_;
-  std::string queued_ GUARDED_BY(mutex_);
-  bool job_ GUARDED_BY(mutex_) = false;     // one is queued, stalled or running
-  bool paused_ GUARDED_BY(mutex_) = false;  // the connection waits for ResumeBody
-  bool ended_ GUARDED_BY(mutex_) = false;
-  bool aborted_ GUARDED_BY(mutex_) = false;
-  bool over_ GUARDED_BY(mutex_) = false;  // answered or given up; the slot is free
-};
-
-class DatasetImports::Sink final : public http::BodySink {
- public:
-  explicit Sink(std::shared_ptr<Stream> stream) : stream_(std::move(stream)) {}
-  bool OnData(std::string_view bytes) override { return stream_->Take(bytes); }
-  void OnEnd() override { stream_->End(); }
-  void OnAbort(http::ProtocolError) override { stream_->Abort(); }
 
  private:
-  const std::shared_ptr<Stream> stream_;
+  service::Datasets& datasets_;
+  service::Catalogue& catalogue_;
+  const std::shared_ptr<const Call> call_;
+  const service::ImportOptions options_;
+  std::unique_ptr<service::Import> import_;
+  bool existed_ = false;
 };
 
-DatasetImports::DatasetImports(service::Datasets& datasets, service::Catalogue& catalogue,
-                               WorkerPool& pool, int max_running, std::uint64_t max_bytes)
-    : datasets_(datasets),
-      catalogue_(catalogue),
-      pool_(pool),
-      max_running_(max_running),
-      max_bytes_(max_bytes) {}
+}  // namespace
 
-DatasetImports::~DatasetImports() {
-  // What stalled goes while the members that it gives its slot back to still stand.
-  std::vector<std::shared_ptr<Stream>> stalled;
-  {
-    const MutexLock lock(mutex_);
-    stalled.swap(stalled_);
-  }
-}
-
-void DatasetImports::Start(http::Exchange& exchange, std::shared_ptr<const Call> call,
-                           const AnswerFunction& answer) {
-  const std::string& request_id = call->actor.request_id;
-  Result<service::ImportOptions> options = ParseImportOptions(*call);
-  if (!options.ok()) return answer(exchange, Refuse(options.error(), request_id));
-  if (!TakeSlot()) {
-    return answer(exchange,
-                  Refuse(core::Reason::kUnavailable,
-                         "Other imports are running. Try again when they are done.", request_id));
-  }
-  const auto stream = std::make_shared<Stream>(*this, std::move(call), std::move(*options),
-                                               exchange.Defer(), answer);
-  if (!stream->Begin()) {
-    return answer(exchange, Refuse(core::Reason::kUnavailable,
-                                   "The server is busy. Try again in a moment.", request_id));
-  }
-  exchange.StreamBody(max_bytes_, std::make_unique<Sink>(stream));
-}
-
-void DatasetImports::OnTick() {
-  std::vector<std::shared_ptr<Stream>> stalled;
-  {
-    const MutexLock lock(mutex_);
-    stalled.swap(stalled_);
-  }
-  for (const std::shared_ptr<Stream>& stream : stalled) stream->Schedule();
-}
-
-bool DatasetImports::TakeSlot() {
-  const MutexLock lock(mutex_);
-  if (running_ >= max_running_) return false;
-  ++running_;
-  return true;
-}
-
-void DatasetImports::GiveSlotBack() {
-  const MutexLock lock(mutex_);
-  --running_;
-}
-
-void DatasetImports::Stall(std::shared_ptr<Stream> stream) {
-  const MutexLock lock(mutex_);
-  stalled_.push_back(std::move(stream));
+std::unique_ptr<BodyReceiver> MakeImportReceiver(service::Datasets& datasets,
+                                                 service::Catalogue& catalogue,
+                                                 std::shared_ptr<const Call> call,
+                                                 service::ImportOptions options) {
+  return std::make_unique<ImportReceiver>(datasets, catalogue, std::move(call), std::move(options));
 }
 
 }  // namespace latchkey::manage

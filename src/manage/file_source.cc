@@ -35,7 +35,7 @@ class FileSource final : public http::BodySource {
 
 }  // namespace
 
-Result<OpenedFile> OpenAndUnlink(const std::string& path) {
+Result<OpenedFile> OpenFile(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   struct stat info = {};
   if (fd < 0 || ::fstat(fd, &info) != 0) {
@@ -44,8 +44,48 @@ Result<OpenedFile> OpenAndUnlink(const std::string& path) {
     if (fd >= 0) ::close(fd);
     return error;
   }
-  ::unlink(path.c_str());
   return OpenedFile{std::make_unique<FileSource>(fd), static_cast<std::uint64_t>(info.st_size)};
+}
+
+Result<OpenedFile> OpenAndUnlink(const std::string& path) {
+  Result<OpenedFile> file = OpenFile(path);
+  if (file.ok()) ::unlink(path.c_str());
+  return file;
+}
+
+Result<SpooledBody> SpooledBody::Create(const std::string& directory) {
+  const int fd = ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (fd < 0) {
+    return MakeError(ErrorCode::kUnavailable, "The file can't be made.",
+                     directory + ": " + std::strerror(errno));
+  }
+  return SpooledBody(fd);
+}
+
+SpooledBody::SpooledBody(SpooledBody&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), bytes_(other.bytes_) {}
+
+SpooledBody::~SpooledBody() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Status SpooledBody::Append(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::write(fd_, bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) {
+      return MakeError(ErrorCode::kUnavailable, "There is no room on the disk for the file.",
+                       std::strerror(errno));
+    }
+    bytes.remove_prefix(static_cast<std::size_t>(count));
+    bytes_ += static_cast<std::uint64_t>(count);
+  }
+  return {};
+}
+
+OpenedFile SpooledBody::Take() {
+  ::lseek(fd_, 0, SEEK_SET);
+  return {std::make_unique<FileSource>(std::exchange(fd_, -1)), bytes_};
 }
 
 }  // namespace latchkey::manage

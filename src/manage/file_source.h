@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "http/message.h"
@@ -19,5 +20,27 @@ struct OpenedFile {
 // read error in the middle ends the source early, which a receiver sees by the number of bytes; the
 // file was written just before, so its pages are in memory and a read does not wait for the disk.
 Result<OpenedFile> OpenAndUnlink(const std::string& path);
+// The same of a file that keeps its name.
+Result<OpenedFile> OpenFile(const std::string& path);
+
+// A body that is written to a file without a name, then sent from it. Not thread-safe.
+class SpooledBody {
+ public:
+  // In this folder, which must be on a disk with room. kUnavailable.
+  static Result<SpooledBody> Create(const std::string& directory);
+  SpooledBody(SpooledBody&& other) noexcept;
+  SpooledBody& operator=(SpooledBody&&) = delete;
+  ~SpooledBody();
+
+  // kUnavailable when the disk is full or fails.
+  Status Append(std::string_view bytes);
+  // All that was appended; once, last.
+  OpenedFile Take();
+
+ private:
+  explicit SpooledBody(int fd) : fd_(fd) {}
+  int fd_;
+  std::uint64_t bytes_ = 0;
+};
 
 }  // namespace latchkey::manage

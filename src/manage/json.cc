@@ -54,6 +54,11 @@ constexpr std::array<std::string_view, 2> kPlanNeverSet = {"id", "created_at"};
 constexpr std::array<std::string_view, 4> kAccountReadOnly = {"id", "workspace", "state",
                                                               "created_at"};
 constexpr std::array<std::string_view, 3> kAccountNeverSet = {"id", "state", "created_at"};
+constexpr std::array<std::string_view, 7> kDatasetReadOnly = {
+    "id", "workspace", "class", "records", "bytes", "created_at", "updated_at"};
+// What the operator's creation names, `workspace`, is taken out before.
+constexpr auto kDatasetNeverSet = kDatasetReadOnly;
+constexpr std::uint64_t kMaxWeight = 1'000'000;
 constexpr std::array<std::string_view, 2> kLegacyMapReadOnly = {"kind", "updated_at"};
 
 // "warnings" may stand in an answer that saves and is ignored when it is sent back (wire.md §9).
@@ -83,6 +88,28 @@ void ReadPlanSettings(MemberReader& reader, service::PlanSettings& settings) {
   settings.max_datasets = reader.Uint32OrNull("max_datasets");
   settings.max_storage_bytes = reader.UintOrNull("max_storage_bytes", service::kMaxStorageBytes);
   settings.max_jobs = reader.Uint32OrNull("max_jobs");
+}
+
+struct OperatorsSettings {
+  std::optional<std::uint32_t> weight;
+  std::optional<bool> test;
+};
+
+OperatorsSettings ReadOperatorsSettings(MemberReader& reader, Definer definer) {
+  OperatorsSettings settings;
+  if (definer == Definer::kAccount) {
+    for (const std::string_view name : {"weight", "test"}) {
+      if (!reader.Has(name)) continue;
+      reader.Drop(name);
+      reader.Fail(name, "The operator alone sets it.");
+    }
+    return settings;
+  }
+  if (const auto weight = reader.Uint("weight", kMaxWeight)) {
+    settings.weight = static_cast<std::uint32_t>(*weight);
+  }
+  settings.test = reader.Bool("test");
+  return settings;
 }
 
 }  // namespace
@@ -158,6 +185,7 @@ std::string DatasetJson(const service::CatalogueEntry& entry) {
       {"workspace", Text(dataset.workspace)},
       {"name", Text(dataset.name)},
       {"title", Text(dataset.title)},
+      {"source", Text(dataset.source)},
       {"class", Text(core::ToString(dataset.dataset_class))},
       {"fields", std::move(fields)},
       {"key", TextOrNull(dataset.key_field)},
@@ -168,6 +196,26 @@ std::string DatasetJson(const service::CatalogueEntry& entry) {
       {"records", entry.live->records.load()},
       {"created_at", FormatRfc3339(dataset.created_at)},
       {"updated_at", FormatRfc3339(FromUnixMillis(entry.live->updated_millis.load()))},
+  });
+}
+
+std::string UploadJobJson(const core::UploadJob& job) {
+  return json::serialize(json::object{
+      {"id", job.id.ToString()},
+      {"workspace", Text(job.workspace)},
+      {"dataset", Text(job.dataset)},
+      {"state", ToLower(core::ToString(job.state))},
+      {"message", TextOrNull(job.message)},
+      {"overwrite", job.overwrite},
+      {"duplicates", job.keep_first ? "ignore" : "replace"},
+      {"max_errors", job.max_errors},
+      {"bytes", job.bytes},
+      {"lines", job.lines},
+      {"rejected", job.rejected},
+      {"stored", job.stored},
+      {"created_at", FormatRfc3339(job.created_at)},
+      {"created_by", Text(job.actor.principal)},
+      {"updated_at", FormatRfc3339(job.updated_at)},
   });
 }
 
@@ -286,6 +334,53 @@ Result<AccountInput> ParseAccountPatch(std::string_view body) {
   input.plan = reader.String("plan", kMaxNameBytes);
   if (Status status = reader.Finish(kAccountReadOnly); !status.ok()) return status.error();
   return input;
+}
+
+Result<service::NewDataset> ParseDatasetCreation(std::string_view body, Definer definer) {
+  Result<MemberReader> opened = MemberReader::Open(body, core::kMaxDefinitionBytes);
+  if (!opened.ok()) return std::move(opened).error();
+  MemberReader& reader = *opened;
+  service::NewDataset dataset;
+  if (definer == Definer::kOperator) {
+    reader.Require("workspace");
+    dataset.workspace = ToLower(reader.String("workspace", kMaxNameBytes).value_or(""));
+  }
+  reader.Require("name");
+  reader.Require("fields");
+  dataset.name = reader.String("name", core::kMaxDatasetNameBytes).value_or("");
+  dataset.title = reader.String("title", core::kMaxDatasetTitleBytes, true);
+  if (dataset.title && dataset.title->empty()) dataset.title.reset();
+  dataset.source = reader.String("source", core::kMaxDatasetSourceBytes, true).value_or("");
+  dataset.fields = reader.Fields("fields").value_or(std::vector<core::Field>());
+  dataset.key_field = reader.String("key", core::kMaxFieldNameBytes, true).value_or("");
+  dataset.subkey_field = reader.String("subkey", core::kMaxFieldNameBytes, true).value_or("");
+  dataset.date_field = reader.String("date", core::kMaxFieldNameBytes, true).value_or("");
+  const OperatorsSettings settings = ReadOperatorsSettings(reader, definer);
+  dataset.weight = settings.weight.value_or(dataset.weight);
+  dataset.test = settings.test.value_or(dataset.test);
+  if (Status status = reader.Finish(kDatasetNeverSet); !status.ok()) return status.error();
+  return dataset;
+}
+
+Result<service::DatasetPatch> ParseDatasetPatch(std::string_view body, Definer definer) {
+  Result<MemberReader> opened = MemberReader::Open(body, core::kMaxDefinitionBytes);
+  if (!opened.ok()) return std::move(opened).error();
+  MemberReader& reader = *opened;
+  service::DatasetPatch patch;
+  patch.name = reader.String("name", core::kMaxDatasetNameBytes);
+  patch.title = reader.String("title", core::kMaxDatasetTitleBytes, true);
+  patch.source = reader.String("source", core::kMaxDatasetSourceBytes, true);
+  patch.fields = reader.Fields("fields");
+  const OperatorsSettings settings = ReadOperatorsSettings(reader, definer);
+  patch.weight = settings.weight;
+  patch.test = settings.test;
+  for (const std::string_view fixed : {"key", "subkey", "date"}) {
+    if (!reader.Has(fixed)) continue;
+    reader.Drop(fixed);
+    reader.Fail(fixed, "It is fixed when the dataset is made.");
+  }
+  if (Status status = reader.Finish(kDatasetReadOnly); !status.ok()) return status.error();
+  return patch;
 }
 
 Result<LegacyMapInput> ParseLegacyMap(std::string_view body) {

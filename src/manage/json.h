@@ -18,8 +18,10 @@
 #include "core/dataset.h"
 #include "core/legacy_map.h"
 #include "core/token.h"
+#include "core/upload_job.h"
 #include "service/accounts.h"
 #include "service/catalogue.h"
+#include "service/dataset_definitions.h"
 #include "service/datasets.h"
 #include "service/tokens.h"
 
@@ -40,6 +42,7 @@ std::string NewAccountJson(const core::Account& account, std::string_view plan_n
                            std::span<const std::string> tokens);
 std::string DatasetJson(const service::CatalogueEntry& entry);
 std::string ImportReportJson(const service::ImportReport& report);
+std::string UploadJobJson(const core::UploadJob& job);
 // `dataset`: its full name; empty: it is gone.
 std::string LegacyMapJson(const core::LegacyMap& map, std::string_view dataset);
 // {"items":[…],"next_page_token":…}; an empty token is null.
@@ -67,6 +70,15 @@ struct AccountInput {
 // `workspace` and `plan` are required.
 Result<AccountInput> ParseAccountCreation(std::string_view body);
 Result<AccountInput> ParseAccountPatch(std::string_view body);
+
+// Who defines a dataset: the operator in any workspace, weight and test included, or an account in
+// its own, which `workspace` of the answer then names.
+enum class Definer : std::uint8_t { kOperator, kAccount };
+// `name` and `fields` are required, of the operator `workspace` too. At most
+// core::kMaxDefinitionBytes.
+Result<service::NewDataset> ParseDatasetCreation(std::string_view body, Definer definer);
+// A title that is cleared is the name again.
+Result<service::DatasetPatch> ParseDatasetPatch(std::string_view body, Definer definer);
 
 struct LegacyMapInput {
   std::string dataset;  // "core/STOCKS"

@@ -74,9 +74,10 @@ std::string ShownName(std::string_view name) {
   return std::string(name.substr(0, end)) + "…";
 }
 
-Result<json::object> ParseObject(std::string_view body) {
-  if (body.size() > kMaxJsonBytes) {
-    return MakeError(ErrorCode::kInvalid, "The body is longer than 64 KiB.");
+Result<json::object> ParseObject(std::string_view body, std::size_t max_bytes) {
+  if (body.size() > max_bytes) {
+    return MakeError(ErrorCode::kInvalid,
+                     "The body is longer than " + std::to_string(max_bytes / 1024) + " KiB.");
   }
   json::parse_options options;
   options.max_depth = kMaxJsonDepth;
@@ -141,8 +142,8 @@ MemberReader::MemberReader(MemberReader&&) noexcept = default;
 MemberReader& MemberReader::operator=(MemberReader&&) noexcept = default;
 MemberReader::~MemberReader() = default;
 
-Result<MemberReader> MemberReader::Open(std::string_view body) {
-  Result<json::object> object = ParseObject(body);
+Result<MemberReader> MemberReader::Open(std::string_view body, std::size_t max_bytes) {
+  Result<json::object> object = ParseObject(body, max_bytes);
   if (!object.ok()) return std::move(object).error();
   auto impl = std::make_unique<Impl>();
   impl->object = std::move(*object);

@@ -16,14 +16,15 @@
 #include "base/time.h"
 #include "core/dataset.h"
 #include "core/token.h"
+#include "manage/json.h"
 
 namespace latchkey::manage {
 
 class MemberReader {
  public:
-  // kInvalid: the body is longer than 64 KiB, not well-formed, nested more than eight levels deep,
-  // not one object, or holds a name twice.
-  static Result<MemberReader> Open(std::string_view body);
+  // kInvalid: the body is longer than max_bytes, not well-formed, nested more than eight levels
+  // deep, not one object, or holds a name twice.
+  static Result<MemberReader> Open(std::string_view body, std::size_t max_bytes = kMaxJsonBytes);
   MemberReader(MemberReader&&) noexcept;
   MemberReader& operator=(MemberReader&&) noexcept;
   ~MemberReader();

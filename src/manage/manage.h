@@ -34,10 +34,12 @@ namespace latchkey::service {
 class Accounts;
 class Answers;
 class Catalogue;
+class DatasetDefinitions;
 class Datasets;
 class LegacyMaps;
 class TokenIndex;
 class Tokens;
+class Uploads;
 }  // namespace latchkey::service
 
 namespace latchkey::manage {
@@ -49,6 +51,8 @@ struct Dependencies {
   service::Accounts& accounts;
   service::Answers& answers;
   service::Datasets& datasets;
+  service::DatasetDefinitions& definitions;
+  service::Uploads& uploads;
   service::Catalogue& catalogue;
   service::LegacyMaps& legacy_maps;
   WorkerPool& pool;
@@ -63,7 +67,14 @@ struct ManageOptions {
   // Names besides localhost, 127.0.0.1 and [::1] under which the management listener answers:
   // hosts without a port, IPv6 in brackets; compared without case. Any port passes.
   std::vector<std::string> host_names;
-  std::size_t max_body_bytes = 64 * 1024;  // of JSON; never more than 64 KiB
+  // Of JSON; never more than 64 KiB, but that a dataset's definition may have 256 KiB.
+  std::size_t max_body_bytes = 64 * 1024;
+  // Of one upload's body.
+  std::uint64_t max_upload_bytes = std::uint64_t{4} << 30;
+  // Uploads whose bytes may come in at once, from all accounts and from one; one more is refused
+  // with 503. What is done with the file later is no part of it.
+  int max_running_uploads = 16;
+  int max_running_uploads_per_account = 4;
   // Whose X-Forwarded-For is believed (http/client_address.h).
   std::vector<IpNetwork> trusted_proxies;
 };
@@ -80,6 +91,10 @@ struct InternalOptions {
   // Imports that may run at once; one more is refused with 503. Each holds a thread of the pool
   // only while it has bytes to work on, but the last step of a large one takes long.
   int max_running_imports = 2;
+  // Exports that may run at once; one more is refused with 503.
+  int max_running_exports = 2;
+  // Where exports are made before they are sent: a folder on a disk with room.
+  std::string spool_directory;
 
   // The exposition text of /metrics (text/plain; version=0.0.4). Called on the worker pool.
   std::function<std::string()> metrics;

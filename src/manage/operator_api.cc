@@ -1,10 +1,8 @@
 #include "manage/operator_api.h"
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
-#include "base/encoding.h"
 #include "env/metrics.h"
 #include "manage/file_source.h"
 #include "manage/idempotency.h"
@@ -21,10 +19,6 @@ Reply NoSuchPlan(std::string_view request_id) {
       MakeError(ErrorCode::kInvalid, "plan: It is neither the name nor the id of a plan.");
   error.fields.push_back({"plan", "It is neither the name nor the id of a plan."});
   return Refuse(error, request_id);
-}
-
-bool HoldsText(std::string_view text, std::string_view folded) {
-  return ToLower(text).find(folded) != std::string::npos;
 }
 
 }  // namespace
@@ -44,10 +38,11 @@ Reply OperatorApi::Run(const Call& call) {
     case Route::kCreateAccount:
       return CreateAccount(call);
     case Route::kListDatasets:
-      return ListDatasets(call);
+    case Route::kCreateDataset:
     case Route::kGetDataset:
+    case Route::kPatchDataset:
     case Route::kDeleteDataset:
-      return RunForDataset(call);
+      return datasets_.Run(call);
     case Route::kListLegacyMaps:
     case Route::kGetLegacyMap:
     case Route::kPutLegacyMap:
@@ -162,6 +157,8 @@ Reply OperatorApi::RunForAccount(const Call& call) {
   const Result<core::Account> account = accounts_.FindAccount(call.captures.front());
   if (!account.ok()) return Refuse(account.error(), call.actor.request_id);
   if (IsTokenRoute(call.route)) return tokens_.Run(call, account->id);
+  if (IsJobRoute(call.route)) return uploads_.Run(call, *account);
+  if (IsOwnDatasetRoute(call.route)) return datasets_.RunOwn(call, *account);
   if (call.route == Route::kPatchAccount) return PatchAccount(call, *account);
   if (call.route == Route::kGetAccount) return AccountReply(*account);
   return ChangeState(call, *account);
@@ -196,56 +193,6 @@ Reply OperatorApi::ChangeState(const Call& call, const core::Account& account) {
                                             ? accounts_.Suspend(account.id, call.actor)
                                             : accounts_.Resume(account.id, call.actor);
   return changed.ok() ? AccountReply(*changed) : Refuse(changed.error(), call.actor.request_id);
-}
-
-// ---- Datasets
-
-Reply OperatorApi::ListDatasets(const Call& call) {
-  const Result<service::PageRequest> page = ParsePageRequest(call);
-  if (!page.ok()) return Refuse(page.error(), call.actor.request_id);
-  const std::string search = ToLower(page->search);
-  const std::shared_ptr<const service::DatasetMap> map = catalogue_.Snapshot();
-  std::vector<const service::CatalogueEntry*> found;
-  for (const auto& [name, entry] : *map) {
-    const core::Dataset* dataset = &entry->dataset;
-    const service::PageMark mark{dataset->created_at, dataset->id.value};
-    const bool behind = !page->after || mark.created_at > page->after->created_at ||
-                        (mark.created_at == page->after->created_at && mark.id > page->after->id);
-    const bool wanted =
-        search.empty() || HoldsText(name, search) || HoldsText(dataset->title, search);
-    if (behind && wanted) found.push_back(entry.get());
-  }
-  std::sort(found.begin(), found.end(), [](const auto* a, const auto* b) {
-    return std::pair(a->dataset.created_at, a->dataset.id.value) <
-           std::pair(b->dataset.created_at, b->dataset.id.value);
-  });
-  const bool more = found.size() > page->size;
-  if (more) found.resize(page->size);
-  std::vector<std::string> items;
-  for (const service::CatalogueEntry* entry : found) items.push_back(DatasetJson(*entry));
-  std::string next;
-  if (more) next = PageToken({found.back()->dataset.created_at, found.back()->dataset.id.value});
-  return JsonReply(ListJson(items, next));
-}
-
-Reply OperatorApi::RunForDataset(const Call& call) {
-  const std::string& request_id = call.actor.request_id;
-  const std::shared_ptr<const service::DatasetMap> map = catalogue_.Snapshot();
-  const auto found = map->find(ToLower(call.captures[0] + "/" + call.captures[1]));
-  if (found == map->end()) {
-    return Refuse(core::Reason::kNotFound, "There is no such dataset.", request_id);
-  }
-  const core::Dataset& dataset = found->second->dataset;
-  if (call.route == Route::kGetDataset)
-    return ObjectReply(DatasetJson(*found->second), dataset.version);
-  std::optional<std::int64_t> version;
-  if (call.has_if_match) {
-    WantedVersion wanted = RequireIfMatch(call, dataset.version);
-    if (wanted.refusal) return std::move(*wanted.refusal);
-    version = wanted.version;
-  }
-  const Status removed = datasets_.Remove(dataset.id, version, call.actor);
-  return removed.ok() ? NoContentReply() : Refuse(removed.error(), request_id);
 }
 
 // ---- The server

@@ -1,15 +1,15 @@
 // The operator's door, /operator/v1: plans, accounts, their tokens, datasets, backup, master key
-// (wire.md §9). An import's stream is dataset_import.h. Thread-safe; everything blocks on the store
+// (wire.md §9). Streams have files of their own. Thread-safe; everything blocks on the store
 // and runs on the worker pool.
 #pragma once
 
 #include "manage/call.h"
+#include "manage/datasets_api.h"
 #include "manage/legacy_maps_api.h"
 #include "manage/manage.h"
 #include "manage/tokens_api.h"
+#include "manage/uploads_api.h"
 #include "service/accounts.h"
-#include "service/catalogue.h"
-#include "service/datasets.h"
 #include "service/idempotency.h"
 
 namespace latchkey::manage {
@@ -17,16 +17,17 @@ namespace latchkey::manage {
 class OperatorApi {
  public:
   // Borrowed.
-  OperatorApi(const Dependencies& dependencies, const InternalOptions& options, TokensApi& tokens)
+  OperatorApi(const Dependencies& dependencies, const InternalOptions& options, TokensApi& tokens,
+              DatasetsApi& datasets, UploadsApi& uploads)
       : accounts_(dependencies.accounts),
-        datasets_(dependencies.datasets),
-        catalogue_(dependencies.catalogue),
         answers_(dependencies.answers),
         options_(options),
         legacy_maps_(dependencies.legacy_maps, dependencies.catalogue),
-        tokens_(tokens) {}
+        tokens_(tokens),
+        datasets_(datasets),
+        uploads_(uploads) {}
 
-  // Any route of the internal plane but an import.
+  // Any route of the internal plane but an import, an export or an upload.
   Reply Run(const Call& call);
 
  private:
@@ -39,8 +40,6 @@ class OperatorApi {
   Reply PatchAccount(const Call& call, const core::Account& account);
   Reply ChangeState(const Call& call, const core::Account& account);
   Reply RunForAccount(const Call& call);
-  Reply ListDatasets(const Call& call);
-  Reply RunForDataset(const Call& call);
   Reply Backup(const Call& call);
   Reply RotateMasterKey(const Call& call);
   Reply Ready(const Call& call);
@@ -49,12 +48,12 @@ class OperatorApi {
   Reply AccountReply(const core::Account& account);
 
   service::Accounts& accounts_;
-  service::Datasets& datasets_;
-  service::Catalogue& catalogue_;
   service::Answers& answers_;
   const InternalOptions& options_;
   LegacyMapsApi legacy_maps_;
   TokensApi& tokens_;
+  DatasetsApi& datasets_;
+  UploadsApi& uploads_;
 };
 
 }  // namespace latchkey::manage

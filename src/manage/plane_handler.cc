@@ -7,6 +7,7 @@
 #include "base/encoding.h"
 #include "http/client_address.h"
 #include "http/query.h"
+#include "manage/dataset_import.h"
 #include "manage/json.h"
 
 namespace latchkey::manage {
@@ -98,23 +99,44 @@ Shared::Shared(const Dependencies& dependencies_in, ManageOptions manage_in,
       manage_router(MakeRouter(ManageRoutes())),
       internal_router(MakeRouter(InternalRoutes())),
       tokens(dependencies.tokens, dependencies.answers),
-      operator_api(dependencies, internal, tokens),
-      imports(dependencies.datasets, dependencies.catalogue, dependencies.pool,
-              internal.max_running_imports, internal.max_import_bytes),
+      datasets(dependencies.definitions, dependencies.datasets, dependencies.catalogue,
+               dependencies.answers),
+      uploads(dependencies.uploads, dependencies.catalogue),
+      operator_api(dependencies, internal, tokens, datasets, uploads),
+      imports(dependencies.pool, {internal.max_running_imports, internal.max_running_imports,
+                                  internal.max_import_bytes}),
+      incoming(dependencies.pool,
+               {manage.max_running_uploads, manage.max_running_uploads_per_account,
+                manage.max_upload_bytes}),
+      exports(dependencies.datasets, dependencies.catalogue, dependencies.pool,
+              internal.spool_directory, internal.max_running_exports),
       again_(dependencies.index) {}
+
+// The token may be gone since its request came in: while the body arrived, or while the job waited
+// for its turn.
+std::optional<Reply> Shared::JudgeAgain(const Call& call) {
+  if (!call.token) return std::nullopt;
+  const MutexLock lock(mutex_);
+  const core::Decision decision =
+      again_.VerifyAgain(call.token, call.facts, dependencies.clock.Now()).decision;
+  again_.Quiesce();
+  if (decision.allowed()) return std::nullopt;
+  return RefuseDecision(decision, call.actor.request_id);
+}
+
+Result<core::Account> Shared::AccountOf(const Call& call) {
+  return dependencies.accounts.FindAccount(call.token ? call.account.ToString()
+                                                      : call.captures.front());
+}
 
 Reply Shared::Run(const Call& call) {
   if (!call.token) return operator_api.Run(call);
-  {
-    // The token may be gone since its request came in: while the body arrived, or while the job
-    // waited for its turn.
-    const MutexLock lock(mutex_);
-    const core::Decision decision =
-        again_.VerifyAgain(call.token, call.facts, dependencies.clock.Now()).decision;
-    again_.Quiesce();
-    if (!decision.allowed()) return RefuseDecision(decision, call.actor.request_id);
-  }
-  return tokens.Run(call, call.account);
+  if (std::optional<Reply> refusal = JudgeAgain(call)) return std::move(*refusal);
+  if (IsTokenRoute(call.route)) return tokens.Run(call, call.account);
+  const Result<core::Account> account = AccountOf(call);
+  if (!account.ok()) return Refuse(account.error(), call.actor.request_id);
+  if (IsJobRoute(call.route)) return uploads.Run(call, *account);
+  return datasets.RunOwn(call, *account);
 }
 
 PlaneHandler::PlaneHandler(std::shared_ptr<Shared> shared, Plane plane)
@@ -133,7 +155,10 @@ PlaneHandler::PlaneHandler(std::shared_ptr<Shared> shared, Plane plane)
 void PlaneHandler::OnTick() {
   verifier_.Quiesce();
   access_log_->Flush();
-  if (plane_ == Plane::kInternal) shared_->imports.OnTick();
+  shared_->incoming.OnTick();
+  if (plane_ != Plane::kInternal) return;
+  shared_->imports.OnTick();
+  shared_->exports.OnTick();
 }
 
 std::string PlaneHandler::NewRequestId() {
@@ -261,12 +286,7 @@ void PlaneHandler::Begin(http::Exchange& exchange, const PendingRef& pending,
     reply.body = "ok\n";
     return Send(exchange, *pending, std::move(reply));
   }
-  if (call->route == Route::kImportDataset) {
-    return shared_->imports.Start(exchange, std::move(call),
-                                  [this, pending](http::Exchange& then, Reply&& reply) {
-                                    Send(then, *pending, std::move(reply));
-                                  });
-  }
+  if (BeginStream(exchange, pending, call)) return;
   if (!request.has_body || !TakesJsonBody(call->route)) {
     return Submit(exchange, pending, call);
   }
@@ -275,11 +295,47 @@ void PlaneHandler::Begin(http::Exchange& exchange, const PendingRef& pending,
                 Refuse(Reason::kUnsupportedMediaType, "Send Content-Type: application/json.",
                        pending->request_id));
   }
-  exchange.ReadBody(max_body_bytes_,
-                    [this, pending, call](http::Exchange& then, std::string_view body) {
-                      call->body = body;
-                      Submit(then, pending, call);
-                    });
+  const std::size_t max_bytes =
+      TakesDefinition(call->route) ? core::kMaxDefinitionBytes : max_body_bytes_;
+  exchange.ReadBody(max_bytes, [this, pending, call](http::Exchange& then, std::string_view body) {
+    call->body = body;
+    Submit(then, pending, call);
+  });
+}
+
+bool PlaneHandler::BeginStream(http::Exchange& exchange, const PendingRef& pending,
+                               const std::shared_ptr<Call>& call) {
+  const auto answer = [this, pending](http::Exchange& then, Reply&& reply) {
+    Send(then, *pending, std::move(reply));
+  };
+  Shared& shared = *shared_;
+  switch (call->route) {
+    case Route::kImportDataset: {
+      Result<service::ImportOptions> options = ParseImportOptions(*call);
+      if (!options.ok()) {
+        answer(exchange, Refuse(options.error(), pending->request_id));
+        return true;
+      }
+      shared.imports.Start(
+          exchange, *call,
+          MakeImportReceiver(shared.dependencies.datasets, shared.dependencies.catalogue, call,
+                             std::move(*options)),
+          answer);
+      return true;
+    }
+    case Route::kUploadToOwnDataset:
+      shared.incoming.Start(exchange, *call,
+                            shared.uploads.MakeReceiver(
+                                call, [&shared](const Call& of) { return shared.JudgeAgain(of); },
+                                [&shared](const Call& of) { return shared.AccountOf(of); }),
+                            answer);
+      return true;
+    case Route::kExportDataset:
+      shared.exports.Start(exchange, call, answer);
+      return true;
+    default:
+      return false;
+  }
 }
 
 void PlaneHandler::Submit(http::Exchange& exchange, const PendingRef& pending,

@@ -14,12 +14,15 @@
 #include "env/metrics.h"
 #include "http/router.h"
 #include "http/server.h"
+#include "manage/body_stream.h"
 #include "manage/call.h"
-#include "manage/dataset_import.h"
+#include "manage/dataset_export.h"
+#include "manage/datasets_api.h"
 #include "manage/host_names.h"
 #include "manage/manage.h"
 #include "manage/operator_api.h"
 #include "manage/tokens_api.h"
+#include "manage/uploads_api.h"
 #include "service/verifier.h"
 
 namespace latchkey::manage {
@@ -33,6 +36,10 @@ class Shared {
 
   // On the pool: judges the caller again, then runs the API function.
   Reply Run(const Call& call) EXCLUDES(mutex_);
+  // The caller, judged again: a refusal, or nothing. Any thread.
+  std::optional<Reply> JudgeAgain(const Call& call) EXCLUDES(mutex_);
+  // Whose the call's datasets are: what its path or its token names.
+  Result<core::Account> AccountOf(const Call& call);
 
   const Dependencies dependencies;
   const ManageOptions manage;
@@ -42,8 +49,12 @@ class Shared {
   const http::Router manage_router;
   const http::Router internal_router;
   TokensApi tokens;
+  DatasetsApi datasets;
+  UploadsApi uploads;
   OperatorApi operator_api;
-  DatasetImports imports;
+  BodyStreams imports;
+  BodyStreams incoming;  // uploads
+  DatasetExports exports;
 
  private:
   Mutex mutex_;
@@ -78,6 +89,9 @@ class PlaneHandler final : public http::Handler {
   std::optional<Reply> ReadParameters(const http::Request& request, const Pending& pending,
                                       Call& call);
   void Begin(http::Exchange& exchange, const PendingRef& pending, std::shared_ptr<Call> call);
+  // What takes or sends more than fits into memory. False: it is none of these routes.
+  bool BeginStream(http::Exchange& exchange, const PendingRef& pending,
+                   const std::shared_ptr<Call>& call);
   void Submit(http::Exchange& exchange, const PendingRef& pending,
               const std::shared_ptr<Call>& call);
   void Send(http::Exchange& exchange, const Pending& pending, Reply&& reply);

@@ -29,10 +29,25 @@ enum class Route : std::uint8_t {
   kPatchAccount,
   kSuspendAccount,
   kResumeAccount,
+  // All workspaces', by the operator.
   kListDatasets,
+  kCreateDataset,
   kGetDataset,
+  kPatchDataset,
   kDeleteDataset,
   kImportDataset,
+  kExportDataset,
+  // One account's own.
+  kListOwnDatasets,
+  kCreateOwnDataset,
+  kGetOwnDataset,
+  kPatchOwnDataset,
+  kDeleteOwnDataset,
+  kListOwnRecords,
+  kUploadToOwnDataset,
+  kListJobs,
+  kGetJob,
+  kGetRejectedLines,
   kListLegacyMaps,
   kGetLegacyMap,
   kPutLegacyMap,
@@ -60,6 +75,12 @@ http::Router MakeRouter(std::span<const RouteInfo> routes);
 bool IsOpen(Route route);
 // One of the seven token routes.
 bool IsTokenRoute(Route route);
+// One of an account's datasets and jobs.
+bool IsOwnDatasetRoute(Route route);
+// Of these: one of its jobs.
+bool IsJobRoute(Route route);
+// The body is a dataset's definition, which may be longer than others.
+bool TakesDefinition(Route route);
 // The body is a JSON object, or may be one (verbs).
 bool TakesJsonBody(Route route);
 // The names of the query parameters that it takes.

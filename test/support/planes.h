@@ -32,13 +32,17 @@
 #include "manage/manage.h"
 #include "service/accounts.h"
 #include "service/catalogue.h"
+#include "service/dataset_definitions.h"
 #include "service/datasets.h"
 #include "service/idempotency.h"
+#include "service/job_runner.h"
 #include "service/legacy_maps.h"
 #include "service/master_key.h"
+#include "service/plan_limits.h"
 #include "service/state.h"
 #include "service/token_index.h"
 #include "service/tokens.h"
+#include "service/uploads.h"
 #include "store/sqlite_dataset_store.h"
 #include "store/sqlite_store.h"
 
@@ -95,6 +99,11 @@ class Planes {
     datasets.emplace(*store, *records, catalogue, clock, entropy,
                      service::DatasetsOptions{.spool_directory = folder.path()});
     if (!datasets->Load().ok()) std::abort();
+    limits.emplace(state, catalogue);
+    definitions.emplace(*datasets, *limits);
+    uploads.emplace(*datasets, *limits, runner,
+                    service::UploadsOptions{.directory = folder.File("uploads")});
+    if (!uploads->Resume().ok()) std::abort();
     legacy_maps.emplace(*store, clock);
     if (!legacy_maps->Load().ok()) std::abort();
     access_log = Must(AccessLog::Open(folder.File("access.log")));
@@ -113,13 +122,14 @@ class Planes {
       if (!rotation.ok()) return rotation.error();
       return rotation->new_id;
     };
+    internal.spool_directory = folder.path();
     if (adjust) adjust(internal);
     manage::ManageOptions manage;
     manage.host_names = {"manage.example.com"};
-    planes.emplace(
-        manage::Dependencies{index, *tokens, *accounts, *answers, *datasets, catalogue,
-                             *legacy_maps, *pool, clock, entropy, *access_log, metrics, log},
-        manage, std::move(internal));
+    planes.emplace(manage::Dependencies{index, *tokens, *accounts, *answers, *datasets,
+                                        *definitions, *uploads, catalogue, *legacy_maps, *pool,
+                                        clock, entropy, *access_log, metrics, log},
+                   manage, std::move(internal));
     server.emplace(2);
     manage_port =
         Listen("manage", [this](int thread) { return planes->MakeManageHandler(thread); });
@@ -161,6 +171,17 @@ class Planes {
                 std::move(body), std::move(headers));
   }
 
+  http::ClientResponse Manage(std::string method, std::string target, std::string_view token,
+                              std::string body = {}, Headers headers = {}) const {
+    return Send(manage_port, std::move(method), std::move(target), token, std::move(body),
+                std::move(headers));
+  }
+  // Ends every upload that came in.
+  void RunJobs() {
+    while (runner.RunOne()) {
+    }
+  }
+
   // What the access log holds once the server has stopped.
   std::string StopAndReadAccessLog() {
     server->Stop(std::chrono::seconds(5));
@@ -183,6 +204,10 @@ class Planes {
   std::optional<service::Answers> answers;
   service::Catalogue catalogue;
   std::optional<service::Datasets> datasets;
+  service::JobRunner runner{clock};  // without a thread: RunJobs
+  std::optional<service::PlanLimits> limits;
+  std::optional<service::DatasetDefinitions> definitions;
+  std::optional<service::Uploads> uploads;
   std::optional<service::LegacyMaps> legacy_maps;
   std::unique_ptr<AccessLog> access_log;
   Metrics metrics{ReasonNames()};
