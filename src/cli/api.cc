@@ -135,6 +135,12 @@ Result<http::ClientResponse> Api::Call(std::string_view method, std::string path
   return Send(std::move(request));
 }
 
+Result<http::ClientResponse> Api::PatchStanding(const std::string& path, std::string json) const {
+  const Result<http::ClientResponse> standing = Call("GET", path);
+  if (!standing.ok()) return standing.error();
+  return Call("PATCH", path, std::move(json), std::string(standing->Header("ETag")));
+}
+
 Result<std::vector<std::string>> Api::List(const std::string& path,
                                            const std::string& search) const {
   std::vector<std::string> items;

@@ -1,4 +1,6 @@
 // latchkey dataset …: the operator's.
+#include "cli/datasets.h"
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -17,15 +19,6 @@
 namespace latchkey::cli {
 namespace {
 
-const std::vector<Column>& DatasetColumns() {
-  static const std::vector<Column> columns = {
-      {"workspace", "workspace"}, {"name", "name"},     {"title", "title"},
-      {"records", "records"},     {"key", "key"},       {"subkey", "subkey"},
-      {"date", "date"},           {"weight", "weight"}, {"test", "test"},
-      {"updated", "updated_at"}};
-  return columns;
-}
-
 struct ImportFlags {
   std::string file;
   std::string dataset;
@@ -39,7 +32,10 @@ struct ImportFlags {
   std::optional<std::uint64_t> max_errors;
 
   void AddTo(CLI::App& command) {
-    command.add_option("file", file, "A CSV file: comma, tab or bar, its first line the names.")
+    command
+        .add_option("file", file,
+                    "A file of CSV (comma, tab or bar, its first line the names), JSON (one array "
+                    "of objects) or JSON Lines, whatever its name.")
         ->required()
         ->type_name("FILE");
     command
@@ -86,27 +82,13 @@ struct ImportFlags {
   }
 };
 
-// "/operator/v1/datasets/WORKSPACE/NAME".
-Result<std::string> DatasetPath(const std::string& name) {
-  const std::size_t slash = name.find('/');
-  if (slash == std::string::npos || slash == 0 || slash + 1 == name.size() ||
-      name.find('/', slash + 1) != std::string::npos) {
-    return MakeError(ErrorCode::kInvalid,
-                     fmt::format("\"{}\" is no dataset; right would be WORKSPACE/NAME, such as "
-                                 "core/PRICES",
-                                 name));
-  }
-  return "/operator/v1/datasets/" + PercentEncode(name.substr(0, slash)) + "/" +
-         PercentEncode(name.substr(slash + 1));
-}
-
 Result<int> Import(const Api& api, const ImportFlags& flags, bool as_json) {
   const Result<std::string> path = DatasetPath(flags.dataset);
   if (!path.ok()) return path.error();
   http::ClientRequest request;
   request.method = "POST";
   request.target = *path + ":import" + flags.Query();
-  request.headers.emplace_back("Content-Type", "text/csv");
+  request.headers.emplace_back("Content-Type", "application/octet-stream");
   request.body_file = flags.file;
   Result<http::ClientResponse> done = [&] {
     Progress progress(flags.dataset);
@@ -141,15 +123,38 @@ Result<int> Import(const Api& api, const ImportFlags& flags, bool as_json) {
 
 }  // namespace
 
+const std::vector<Column>& DatasetColumns() {
+  static const std::vector<Column> columns = {
+      {"workspace", "workspace"}, {"name", "name"},     {"title", "title"},
+      {"records", "records"},     {"key", "key"},       {"subkey", "subkey"},
+      {"date", "date"},           {"weight", "weight"}, {"test", "test"},
+      {"updated", "updated_at"}};
+  return columns;
+}
+
+Result<std::string> DatasetPath(const std::string& name) {
+  const std::size_t slash = name.find('/');
+  if (slash == std::string::npos || slash == 0 || slash + 1 == name.size() ||
+      name.find('/', slash + 1) != std::string::npos) {
+    return MakeError(ErrorCode::kInvalid,
+                     fmt::format("\"{}\" is no dataset; right would be WORKSPACE/NAME, such as "
+                                 "core/PRICES",
+                                 name));
+  }
+  return "/operator/v1/datasets/" + PercentEncode(name.substr(0, slash)) + "/" +
+         PercentEncode(name.substr(slash + 1));
+}
+
 void AddDatasets(CLI::App& root, Context& context) {
   CLI::App* dataset = AddCommand(
-      root, "dataset", "The data: import, list, show, remove.",
+      root, "dataset", "The data: import, export, list, show, create, change, rename, remove.",
       "latchkey dataset import prices.csv --dataset core/PRICES --key symbol --date date\n"
       "latchkey dataset list");
   {
     CLI::App* command = AddCommand(
-        *dataset, "import", "Import a CSV file: all of it, or nothing.",
+        *dataset, "import", "Import a file: all of it, or nothing.",
         "latchkey dataset import prices.csv --dataset core/PRICES --key symbol --date date\n"
+        "latchkey dataset import prices.jsonl --dataset core/PRICES\n"
         "latchkey dataset import rates.tsv --dataset premium/RATES --weight 10 \\\n"
         "    --fields country:string,rate:number --max-errors 5");
     AddClientOptions(*command, context);
@@ -199,6 +204,7 @@ void AddDatasets(CLI::App& root, Context& context) {
     });
   };
   by_name("show", "Show one dataset and its fields.", "GET");
+  AddDatasetDefinitions(*dataset, context);
   by_name("remove", "Remove a dataset and its records for good.", "DELETE");
 }
 

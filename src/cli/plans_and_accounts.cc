@@ -96,13 +96,6 @@ struct PlanFlags {
   }
 };
 
-// GET, then PATCH what was got: a change in between is refused instead of overwritten.
-Result<http::ClientResponse> Patch(const Api& api, const std::string& path, const JsonBody& body) {
-  const Result<http::ClientResponse> standing = api.Call("GET", path);
-  if (!standing.ok()) return standing.error();
-  return api.Call("PATCH", path, body.Finish(), std::string(standing->Header("ETag")));
-}
-
 Result<int> ShowReply(Result<http::ClientResponse> response, const std::vector<Column>& columns,
                       bool as_json) {
   if (!response.ok()) return std::move(response).error();
@@ -196,7 +189,8 @@ void AddPlans(CLI::App& root, Context& context) {
       JsonBody body;
       flags->AddTo(body);
       return WithApi(context, [&](const Api& api) {
-        return ShowReply(Patch(api, PlanPath(flags->name), body), PlanColumns(), context.json);
+        return ShowReply(api.PatchStanding(PlanPath(flags->name), body.Finish()), PlanColumns(),
+                         context.json);
       });
     });
   }
@@ -289,8 +283,8 @@ void AddAccounts(CLI::App& root, Context& context) {
       if (flags->plan) body.Text("plan", *flags->plan);
       if (flags->title) body.Text("title", *flags->title);
       return WithApi(context, [&](const Api& api) {
-        return ShowReply(Patch(api, AccountPath(flags->workspace), body), AccountColumns(),
-                         context.json);
+        return ShowReply(api.PatchStanding(AccountPath(flags->workspace), body.Finish()),
+                         AccountColumns(), context.json);
       });
     });
   }

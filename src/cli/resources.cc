@@ -101,6 +101,11 @@ void JsonBody::Null(std::string_view name) {
   members_ += "null";
 }
 
+void JsonBody::Json(std::string_view name, std::string_view json) {
+  Name(name);
+  members_ += json;
+}
+
 void JsonBody::Labels(std::string_view name,
                       const std::vector<std::pair<std::string, std::string>>& labels) {
   JsonBody inner;

@@ -20,6 +20,8 @@ class JsonBody {
   void Number(std::string_view name, std::uint64_t value);
   void Flag(std::string_view name, bool value);
   void Null(std::string_view name);
+  // A value that is JSON already.
+  void Json(std::string_view name, std::string_view json);
   // {"a": "b", …}; an empty value takes the label away (null, RFC 7396).
   void Labels(std::string_view name,
               const std::vector<std::pair<std::string, std::string>>& labels);
