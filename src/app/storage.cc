@@ -101,6 +101,12 @@ Result<std::unique_ptr<Storage>> Storage::Open(DataFolder folder,
       std::make_unique<service::RecordWrites>(all, *storage->limits_, *storage->runner_);
   service::UploadsOptions uploads;
   uploads.directory = where.File("uploads");
+  uploads.on_failure = [&log](const core::UploadJob& job, const Error& error) {
+    log.Warning("an upload failed", {{"job", job.id.ToString()},
+                                     {"dataset", job.workspace + "/" + job.dataset},
+                                     {"error", error.public_text},
+                                     {"problem", error.internal_text}});
+  };
   storage->uploads_ = std::make_unique<service::Uploads>(all, *storage->limits_, *storage->runner_,
                                                          std::move(uploads));
   storage->tokens_ = std::make_unique<service::Tokens>(*storage->store_, storage->state_,

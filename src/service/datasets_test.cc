@@ -1,5 +1,6 @@
 #include "service/datasets.h"
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
@@ -606,6 +607,57 @@ TEST_F(DatasetsTest, KilledDuringImportsTheDatasetIsOneWholeImport) {
     EXPECT_EQ(side.Generations(), 1U);
     last_told = tag;
   }
+}
+
+TEST_F(DatasetsTest, ImportsJsonAndJsonLinesAsItDoesCsv) {
+  const std::vector<std::string> expected = {R"(["B","2000-01-02",2.5])",
+                                             R"(["A","2000-01-01",1])"};
+  for (const char* file : {R"([{"symbol":"A","date":"2000-01-01","price":1},)"
+                           R"({"symbol":"B","date":"2000-01-02","price":2.50}])",
+                           "{\"symbol\":\"A\",\"date\":\"2000-01-01\",\"price\":1}\n"
+                           "{\"price\":2.5,\"symbol\":\"B\",\"date\":\"2000-01-02\"}\n",
+                           "symbol,date,price\nA,2000-01-01,1\nB,2000-01-02,2.50\n"}) {
+    const auto report = side_->Import(Prices(), file);
+    ASSERT_TRUE(report.ok()) << report.error().public_text;
+    EXPECT_EQ(side_->Values(*side_->Find("core/prices")), expected) << file;
+    EXPECT_EQ(report->entry->dataset.fields[2].type, core::FieldType::kNumber);
+  }
+}
+
+TEST_F(DatasetsTest, ABadObjectIsABadLineAndBrokenJsonImportsNothing) {
+  ImportOptions options = Prices();
+  options.max_errors = 1;
+  const auto report = side_->Import(options, "{\"symbol\":\"A\",\"date\":\"2000-01-01\"}\n5\n");
+  ASSERT_TRUE(report.ok()) << report.error().public_text;
+  EXPECT_EQ(report->rejected, 1U);
+  EXPECT_EQ(report->first_rejected[0].line, 2U);
+  EXPECT_FALSE(side_->Import(options, R"([{"symbol":"B","date":"2000-01-01"},)").ok());
+  EXPECT_FALSE(side_->Import(options, "[]").ok());
+  EXPECT_THAT(side_->Values(*side_->Find("core/prices")), SizeIs(1));
+}
+
+TEST_F(DatasetsTest, AnExportGivesAllRecordsInPagesAndKeepsThemThroughAnImport) {
+  std::string file = "symbol,date\n";
+  for (int i = 0; i < 2'500; ++i) file += "K" + std::to_string(i) + ",2000-01-01\n";
+  ASSERT_TRUE(side_->Import(Prices(), file).ok());
+  auto all = side_->datasets->BeginExport(*side_->Find("core/prices"));
+  ASSERT_TRUE(all.ok());
+  std::vector<std::string> keys;
+  for (;;) {
+    const auto page = (*all)->Next();
+    ASSERT_TRUE(page.ok()) << page.error().public_text;
+    if (page->empty()) break;
+    for (const core::Record& record : *page) keys.push_back(record.key);
+    ASSERT_TRUE(side_->Import(Prices(), "symbol,date\nNEW,2000-01-01\n").ok());
+    side_->clock.Advance(std::chrono::minutes(1));
+    ASSERT_TRUE(side_->datasets->Sweep().ok());
+  }
+  EXPECT_THAT(keys, SizeIs(2'500));
+  std::sort(keys.begin(), keys.end());
+  EXPECT_EQ(std::unique(keys.begin(), keys.end()), keys.end());
+  all->reset();
+  ASSERT_TRUE(side_->datasets->Sweep().ok());
+  EXPECT_EQ(side_->Generations(), 1U);
 }
 
 }  // namespace

@@ -170,8 +170,7 @@ Result<std::optional<WriteReport>> RecordWrites::WriteInto(const EntryPointer& e
 
   // More than one transaction takes is staged first, while others may write.
   std::unique_ptr<store::LayerWriter> layer;
-  if (list->records.size() > store::kMaxRecordsPerWrite ||
-      list->bytes > store::kMaxBytesPerWrite) {
+  if (list->records.size() > store::kMaxRecordsPerWrite || list->bytes > store::kMaxBytesPerWrite) {
     auto begun = changes_.records().BeginLayer(dataset.generation, lane, request.duplicates);
     if (!begun.ok()) {
       if (begun.error().code == ErrorCode::kNotFound) return std::optional<WriteReport>();

@@ -263,6 +263,24 @@ TEST_F(RecordWritesTest, AWriteAfterAnOverwriteIsThere) {
   EXPECT_THAT(house_.Values(), ElementsAre(HasSubstr("K1"), HasSubstr("NEW")));
 }
 
+TEST_F(RecordWritesTest, ManyAtOnceMayMakeTheSameDatasetAndNoneLosesARecord) {
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 5; ++i) {
+        const auto report =
+            house_.Write(Body(t * 10 + i, 1), true, store::Duplicates::kReplace, "NEW");
+        EXPECT_TRUE(report.ok()) << report.error().public_text;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_THAT(house_.Values("NEW"), SizeIs(20));
+  house_.clock.Advance(std::chrono::minutes(1));
+  ASSERT_TRUE(house_.datasets->Sweep().ok());
+  EXPECT_EQ(house_.Generations(), 2U);
+}
+
 TEST(RecordWritesFaultTest, AFullDiskLeavesOldOrNewAndNothingInBetween) {
   test::FaultVfs vfs("record-writes-faults");
   for (const int count : {3, 1'200}) {

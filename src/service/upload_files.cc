@@ -98,6 +98,10 @@ Status OutputFile::Finish() {
 Result<InputFile> InputFile::Open(const std::string& path) {
   InputFile file;
   file.fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file.fd_ < 0 && errno == ENOENT) {
+    // A backup holds the job and not the file.
+    return MakeError(ErrorCode::kNotFound, "The file is gone; nothing was stored. Send it again.");
+  }
   if (file.fd_ < 0) return Unavailable("opening");
   file.piece_.resize(kPieceBytes);
   return file;

@@ -38,6 +38,7 @@ class OutputFile {
 class InputFile {
  public:
   InputFile() = default;
+  // kNotFound: it is gone.
   static Result<InputFile> Open(const std::string& path);
   InputFile(InputFile&& other) noexcept;
   InputFile& operator=(InputFile&& other) noexcept;

@@ -128,7 +128,7 @@ StepResult UploadRun::Step() {
   if (!done.ok()) {
     // The standing records went while the new ones were being laid over them.
     if (layer_ != nullptr && done.error().code == ErrorCode::kNotFound) done = Again();
-    if (!done.ok()) End(core::UploadState::kFailed, done.error().public_text);
+    if (!done.ok()) Fail(done.error());
   }
   if (phase_ != Phase::kOver) parts_.table.Put(job_);
   return StepResult::kMore;
@@ -390,6 +390,12 @@ Status UploadRun::Reach(core::UploadState state, Phase next) {
   phase_ = Phase::kSave;
   after_save_ = next;
   return {};
+}
+
+void UploadRun::Fail(const Error& error) {
+  const bool fault_of_ours = error.code != ErrorCode::kInvalid && error.code != ErrorCode::kLimit;
+  if (fault_of_ours && parts_.on_failure) parts_.on_failure(job_, error);
+  End(core::UploadState::kFailed, error.public_text);
 }
 
 void UploadRun::End(core::UploadState state, std::string message) {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,6 +33,8 @@ struct UploadParts {
   JobRunner& runner;
   UploadTable& table;
   std::string directory;
+  // Of jobs that failed for no fault of the file's.
+  std::function<void(const core::UploadJob&, const Error&)> on_failure;
 };
 
 std::string UploadPath(const std::string& directory, core::UploadJobId id);
@@ -82,6 +85,7 @@ class UploadRun {
   Status Again();
   // Stores how far it is and goes on with `next`.
   Status Reach(core::UploadState state, Phase next);
+  void Fail(const Error& error);
   void End(core::UploadState state, std::string message);
 
   const UploadParts& parts_;

@@ -27,7 +27,8 @@ class Uploads::Impl {
  public:
   Impl(Datasets& datasets, PlanLimits& limits, JobRunner& runner, UploadsOptions options)
       : options_(std::move(options)),
-        parts_{datasets.changes(), limits, runner, table_, options_.directory} {}
+        parts_{datasets.changes(), limits, runner, table_, options_.directory,
+               options_.on_failure} {}
 
   Status Resume();
   Result<std::unique_ptr<Upload>> Begin(const UploadOptions& options, core::Actor actor);

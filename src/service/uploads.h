@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -49,6 +50,8 @@ class Upload {
 struct UploadsOptions {
   std::string directory;  // DIR/uploads: on the disk where the records are
   std::chrono::hours keep_finished{7 * 24};
+  // For the log: a job that failed and not because of its file. On the runner's thread.
+  std::function<void(const core::UploadJob&, const Error&)> on_failure;
 };
 
 class Uploads {

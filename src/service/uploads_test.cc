@@ -1,5 +1,8 @@
 #include "service/uploads.h"
 
+#include <algorithm>
+#include <filesystem>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -374,6 +377,18 @@ TEST(UploadsKillTest, AFileThatWasNotAcknowledgedGoesWithTheNextStart) {
   DataHouse again(house.folder());
   EXPECT_THAT(again.UploadFiles(), IsEmpty());
   EXPECT_FALSE(again.runner->RunOne());
+}
+
+TEST(UploadsKillTest, AJobWhoseFileIsGoneFailsAndSaysSo) {
+  DataHouse house;
+  house.MakeAccount(5, "acme");
+  house.MakePrices();
+  const auto sent = house.Send(Csv(0, 1));
+  std::filesystem::remove(house.folder() + "/uploads/" + sent->id.ToString());
+  house.Restart();
+  house.RunJobs();
+  EXPECT_EQ(house.Job(sent->id).state, UploadState::kFailed);
+  EXPECT_THAT(house.Job(sent->id).message, HasSubstr("gone"));
 }
 
 TEST(UploadsFaultTest, AFullDiskFailsTheJobWholeOrNotAtAllAndNothingStaysBehind) {
