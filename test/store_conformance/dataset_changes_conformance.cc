@@ -727,7 +727,9 @@ TEST_P(DatasetStoreConformance, KilledAtAnyMomentAChangeIsWholeOrNotThere) {
     ASSERT_TRUE(found.ok());
     if (*found == expected(told_last + 1)) ++told_last;
     ASSERT_EQ(*found, expected(told_last)) << told_last;
-    for (const Generation& one : *store->ListGenerations()) {
+    const auto list = store->ListGenerations();
+    ASSERT_TRUE(list.ok());
+    for (const Generation& one : *list) {
       if (!one.finished) {
         ASSERT_TRUE(store->Drop(one.number).ok());
       }
