@@ -9,7 +9,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -109,12 +108,6 @@ class Datasets {
 
   // The stream must not outlive this. kUnavailable if the dataset was replaced meanwhile.
   Result<std::unique_ptr<RecordStream>> BeginExport(const core::Dataset& dataset);
-
-  // As DatasetDefinitions::Remove.
-  Status Remove(core::DatasetId id, std::optional<std::int64_t> expected_version,
-                core::Actor actor) {
-    return changes_.Remove(id, expected_version, std::move(actor));
-  }
 
   // Drops the records of before the last imports whose grace is over and that no query reads. Call
   // it every few seconds, on the pool. What a stop leaves behind, the next Load drops.

@@ -408,9 +408,9 @@ TEST_F(DatasetsTest, WhoHoldsTheOldDefinitionGetsWholeAnswersForTheGraceAndNever
 TEST_F(DatasetsTest, ARemovedDatasetIsGoneAndItsRecordsGoAfterTheGrace) {
   ASSERT_TRUE(side_->Import(Prices(), "symbol,date\nA,2000-01-01\n").ok());
   const auto held = side_->Find("core/prices");
-  ASSERT_TRUE(side_->datasets->Remove(held->id, held->version, kActor).ok());
+  ASSERT_TRUE(side_->datasets->changes().Remove(held->id, held->version, kActor).ok());
   EXPECT_EQ(side_->Find("core/prices"), nullptr);
-  EXPECT_EQ(side_->datasets->Remove(held->id, std::nullopt, kActor).error().code,
+  EXPECT_EQ(side_->datasets->changes().Remove(held->id, std::nullopt, kActor).error().code,
             ErrorCode::kNotFound);
   EXPECT_THAT(side_->Values(*held), SizeIs(1));
   side_->clock.Advance(std::chrono::minutes(1));
@@ -492,12 +492,12 @@ TEST_F(DatasetsTest, WhatACommitCameToDecidesWhatIsInForce) {
   EXPECT_EQ(side_->Generations(), 3U);  // OLD may count again
 
   const core::DatasetId id = report->entry->dataset.id;
-  EXPECT_EQ(datasets.Remove(id, 1, kActor).error().code, ErrorCode::kStale);
+  EXPECT_EQ(datasets.changes().Remove(id, 1, kActor).error().code, ErrorCode::kStale);
   faulty.FailNextChange(Fault::kUnknownNotDone);
-  EXPECT_EQ(datasets.Remove(id, 2, kActor).error().code, ErrorCode::kUnknown);
+  EXPECT_EQ(datasets.changes().Remove(id, 2, kActor).error().code, ErrorCode::kUnknown);
   EXPECT_EQ(newest(), "C");
   faulty.FailNextChange(Fault::kUnknownDone);
-  EXPECT_TRUE(datasets.Remove(id, 2, kActor).ok());
+  EXPECT_TRUE(datasets.changes().Remove(id, 2, kActor).ok());
   EXPECT_EQ(side_->Find("core/prices"), nullptr);
 }
 

@@ -341,6 +341,7 @@ TEST(UploadsKillTest, GoesOnFromEveryStepWithAllOfItOrTheOldAndNeverTwice) {
       before = 1;
     }
     options.overwrite = std::string_view(kind) == "overwrite";
+    options.duplicates = store::Duplicates::kIgnore;  // twice would store nothing
     const std::size_t after = std::string_view(kind) == "layer" ? 6'001 : 6'000;
     const auto sent = house.Send(Csv(0, 6'000) + "BAD,2026-01-01,x,x\n", options);
     ASSERT_TRUE(sent.ok());
