@@ -263,12 +263,13 @@ Result<std::vector<core::Record>> SqliteDatasetStore::QueryByDate(View& view,
   return std::move(answer.records());
 }
 
-// No index knows the order: all records are looked at, and no more is kept of them than what may
-// still be asked for.
+// No index knows the order: all records are looked at, as they lie (by way of the index by date each
+// would be a search), and no more is kept of them than what may still be asked for.
 Result<std::vector<core::Record>> SqliteDatasetStore::QueryByField(View& view,
                                                                    const core::RecordQuery& query,
                                                                    std::uint64_t max_bytes) {
   RecordScan scan = ScanOf(query);
+  scan.order = RowOrder::kTable;
   scan.from_millis = std::numeric_limits<std::int64_t>::min();
   scan.to_millis = std::numeric_limits<std::int64_t>::max();
   if (Status status = view.Open(std::move(scan), true); !status.ok()) return status.error();

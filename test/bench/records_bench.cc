@@ -126,6 +126,10 @@ int main(int argc, char** argv) {
               q.limit = 250;
             }));
     Measure("10,000 newest of everything", 10, ask([](core::RecordQuery& q) { q.limit = 10'000; }));
+    Measure("10 newest by another date field", 1, ask([](core::RecordQuery& q) {
+              q.date_field = 1;
+              q.limit = 10;
+            }));
   };
   queries();
 
