@@ -257,9 +257,8 @@ Result<std::uint64_t> RecordWrites::Delete(core::DatasetId id, store::DeleteRang
       changes_.records().Delete(dataset.generation, lane, range);
   Tell(*entry, deleted.ok() ? &deleted->after : nullptr, changes_.clock().Now());
   if (!deleted.ok()) return deleted.error();
-  if (deleted->deleted > store::kMaxRecordsPerWrite) {
-    AddDrain(runner_, changes_, dataset.generation, lane);
-  }
+  // What was much is a layer.
+  AddDrain(runner_, changes_, dataset.generation, lane);
   return deleted->deleted;
 }
 

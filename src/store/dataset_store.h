@@ -38,7 +38,7 @@ namespace latchkey::store {
 // The most records of one Write, and what one Delete removes in one transaction.
 inline constexpr std::size_t kMaxRecordsPerWrite = 1000;
 // Records of more bytes (as GenerationSize) had better be a layer, although Write takes them: their
-// transaction would keep others waiting.
+// transaction would keep others waiting. Delete makes one of them.
 inline constexpr std::uint64_t kMaxBytesPerWrite = 1024 * 1024;
 
 // Of a generation. `bytes`: per record its key, subkey and values, and 48.
@@ -135,8 +135,9 @@ class DatasetStore {
   virtual Result<std::unique_ptr<LayerWriter>> BeginLayer(std::int64_t generation,
                                                           std::int64_t lane,
                                                           Duplicates duplicates) = 0;
-  // Whole or not at all, durable when it returns. More than kMaxRecordsPerWrite are staged as a
-  // layer, while other changes of this generation wait: drain it then.
+  // Whole or not at all, durable when it returns. More than kMaxRecordsPerWrite, or than
+  // kMaxBytesPerWrite, are staged as a layer, while other changes of this generation wait: drain it
+  // then.
   virtual Result<DeleteResult> Delete(std::int64_t generation, std::int64_t lane,
                                       const DeleteRange& range) = 0;
   // Moves one chunk of the generation's oldest layer down. False: nothing is left to drain. Several

@@ -103,6 +103,7 @@ class SqliteDatasetStore::Layer final : public LayerWriter {
     OrderDistinct(records, duplicates_, order_);
     std::span<const std::size_t> left = order_;
     while (!left.empty()) {
+      store_.HelpDrain(base_, lane_);
       const Result<std::size_t> staged = StageChunk(records, left);
       if (!staged.ok()) return staged.error();
       left = left.subspan(*staged);
@@ -113,6 +114,7 @@ class SqliteDatasetStore::Layer final : public LayerWriter {
   // Of records that stand as `doomed` says, while nobody changes the generation.
   Status AppendTombstones(std::span<const Doomed> doomed) {
     while (!doomed.empty()) {
+      store_.HelpDrain(base_, lane_);
       const std::size_t count = std::min(doomed.size(), kRecordsPerChunk);
       if (Status status = StageTombstones(doomed.first(count)); !status.ok()) return status;
       doomed = doomed.subspan(count);
@@ -353,7 +355,9 @@ Result<DeleteResult> SqliteDatasetStore::Delete(std::int64_t generation, std::in
   Result<std::vector<Doomed>> doomed =
       FindDoomed(generation, range, nullptr, kMaxRecordsPerWrite + 1);
   if (!doomed.ok()) return doomed.error();
-  if (doomed->size() > kMaxRecordsPerWrite) {
+  std::uint64_t bytes = 0;
+  for (const Doomed& one : *doomed) bytes += static_cast<std::uint64_t>(one.bytes);
+  if (doomed->size() > kMaxRecordsPerWrite || bytes > kMaxBytesPerWrite) {
     return DeleteMany(generation, lane, range, *std::move(doomed), changes);
   }
   Result<DeleteResult> result = DeleteFew(generation, lane, *doomed);
@@ -461,53 +465,74 @@ Result<bool> SqliteDatasetStore::Drain(std::int64_t generation, std::int64_t lan
   return sources.size() > 2;
 }
 
+// A layer that is published while others are drained is drained by whoever stages the next one,
+// too: otherwise those who stage could outrun the one who drains, and each query and each record
+// that is staged looks at every layer.
+void SqliteDatasetStore::HelpDrain(std::int64_t generation, std::int64_t lane) {
+  constexpr std::size_t kFewLayers = 4;
+  // What fails here fails for whoever drains, too.
+  if (SourcesOf(generation).size() > 1 + kFewLayers) static_cast<void>(Drain(generation, lane));
+}
+
+Result<bool> SqliteDatasetStore::FirstChunk(std::int64_t generation,
+                                            std::vector<core::Record>& chunk) {
+  const std::vector<RecordSource> only = {{generation, false, kNotLayer}};
+  RecordScan scan;
+  scan.order = RowOrder::kTable;
+  MergedRows rows(*database_, std::move(scan), only);
+  std::size_t bytes = 0;
+  while (chunk.size() < kRecordsPerChunk && bytes < kBytesPerChunk) {
+    const Result<bool> row = rows.Next();
+    if (!row.ok()) return row.error();
+    if (!*row) return false;
+    chunk.push_back(rows.row().ToRecord());
+    bytes += chunk.back().values.size();
+  }
+  return true;
+}
+
+Result<SizeChange> SqliteDatasetStore::MoveDown(RecordRows& rows, std::int64_t generation,
+                                                bool keep_first, const core::Record& record) {
+  if (record.values.empty()) {
+    const Result<StandingRow> hidden = rows.Look(generation, IndexOf(record));
+    if (!hidden.ok()) return hidden.error();
+    if (!hidden->exists) return SizeChange{};
+    if (Status status = rows.Remove(generation, IndexOf(record)); !status.ok()) {
+      return status.error();
+    }
+    return SizeChange{-1, -hidden->bytes};
+  }
+  if (!keep_first) return rows.Put(generation, record);
+  const Result<bool> inserted = rows.Insert(generation, record);
+  if (!inserted.ok()) return inserted.error();
+  return *inserted ? SizeChange{1, RowBytes(record)} : SizeChange{};
+}
+
 Result<bool> SqliteDatasetStore::DrainChunk(std::int64_t generation, const RecordSource& layer) {
   Result<SqliteTransaction> transaction = SqliteTransaction::Begin(*database_);
   if (!transaction.ok()) return transaction.error();
-
   std::vector<core::Record> chunk;
-  bool last = false;
-  {
-    const std::vector<RecordSource> only = {layer};
-    RecordScan scan;
-    scan.order = RowOrder::kTable;
-    MergedRows rows(*database_, std::move(scan), only);
-    std::size_t bytes = 0;
-    while (!last && chunk.size() < kRecordsPerChunk && bytes < kBytesPerChunk) {
-      const Result<bool> row = rows.Next();
-      if (!row.ok()) return row.error();
-      last = !*row;
-      if (last) break;
-      chunk.push_back(rows.row().ToRecord());
-      bytes += chunk.back().values.size();
-    }
-  }
+  const Result<bool> more = FirstChunk(layer.generation, chunk);
+  if (!more.ok()) return more.error();
+  bool last = !*more;
 
   const RecordSource below[] = {{generation, false, kNotLayer}, layer};
   SizeChange moved;
   {
     RecordRows rows(*database_);
+    // What goes counts as well: the pages of a long record are freed one by one.
+    std::int64_t freed = 0;
     for (const core::Record& record : chunk) {
-      const RowIndex index = IndexOf(record);
-      if (record.values.empty()) {
-        const Result<StandingRow> hidden = rows.Look(generation, index);
-        if (!hidden.ok()) return hidden.error();
-        if (hidden->exists) {
-          if (Status status = rows.Remove(generation, index); !status.ok()) return status.error();
-          moved -= {1, hidden->bytes};
-        }
-      } else if (layer.keep_first) {
-        const Result<bool> inserted = rows.Insert(generation, record);
-        if (!inserted.ok()) return inserted.error();
-        if (*inserted) moved += {1, RowBytes(record)};
-      } else {
-        const Result<SizeChange> put = rows.Put(generation, record);
-        if (!put.ok()) return put.error();
-        moved += *put;
-      }
-      if (Status status = rows.Remove(layer.generation, index); !status.ok()) {
+      const Result<SizeChange> change = MoveDown(rows, generation, layer.keep_first, record);
+      if (!change.ok()) return change.error();
+      moved += *change;
+      if (Status status = rows.Remove(layer.generation, IndexOf(record)); !status.ok()) {
         return status.error();
       }
+      if (change->records <= 0) freed += RowBytes(record) - change->bytes;
+      if (freed < static_cast<std::int64_t>(kBytesPerChunk)) continue;
+      last = last && &record == &chunk.back();
+      break;
     }
   }
   const SizeChange changes[] = {moved, {-moved.records, -moved.bytes}};

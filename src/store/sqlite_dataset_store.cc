@@ -79,10 +79,6 @@ CREATE INDEX jobs_by_workspace ON jobs (workspace, sequence);
 CREATE INDEX jobs_unfinished ON jobs (sequence) WHERE finished = 0;
 )sql"}}};
 
-constexpr std::string_view kDeleteSome =
-    "DELETE FROM records WHERE (generation, key, date, subkey) IN "
-    "(SELECT generation, key, date, subkey FROM records WHERE generation = ?1 LIMIT ?2)";
-
 SqliteDatabase::Options OptionsFor(const std::string& path, const std::string& vfs) {
   SqliteDatabase::Options options;
   options.path = path;
@@ -230,14 +226,17 @@ Result<bool> SqliteDatasetStore::DropSome(std::int64_t generation) {
   Turn turn(turns_, kHousekeeping);
   Result<SqliteTransaction> transaction = SqliteTransaction::Begin(*database_);
   if (!transaction.ok()) return transaction.error();
-  bool more = false;
+  std::vector<core::Record> chunk;
+  const Result<bool> more = FirstChunk(generation, chunk);
+  if (!more.ok()) return more.error();
   {
-    Result<SqliteStatement> remove = database_->Prepare(kDeleteSome);
-    if (!remove.ok()) return remove.error();
-    remove->Bind(1, generation).Bind(2, static_cast<std::int64_t>(kRecordsPerChunk));
-    if (Status status = remove->Run(); !status.ok()) return status.error();
-    more = database_->changes() > 0;
-    if (!more) {
+    RecordRows rows(*database_);
+    for (const core::Record& record : chunk) {
+      if (Status status = rows.Remove(generation, IndexOf(record)); !status.ok()) {
+        return status.error();
+      }
+    }
+    if (!*more) {
       Result<SqliteStatement> forget =
           database_->Prepare("DELETE FROM generations WHERE number = ?1");
       if (!forget.ok()) return forget.error();
@@ -245,7 +244,7 @@ Result<bool> SqliteDatasetStore::DropSome(std::int64_t generation) {
     }
   }
   if (Status status = transaction->Commit(); !status.ok()) return status.error();
-  return more;
+  return *more;
 }
 
 }  // namespace latchkey::store

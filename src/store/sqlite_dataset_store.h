@@ -149,6 +149,15 @@ class SqliteDatasetStore final : public DatasetStore {
                                   const std::shared_ptr<Changes>& changes) EXCLUDES(turns_);
   Result<DeleteResult> DeleteAll(std::int64_t generation, std::span<const Doomed> doomed)
       REQUIRES(turns_);
+  // The first rows of one generation or layer, as many as one transaction may move or remove; false:
+  // all there are.
+  Result<bool> FirstChunk(std::int64_t generation, std::vector<core::Record>& chunk)
+      REQUIRES(turns_);
+  // Puts a layer's row where it belongs in the generation: what that changes there.
+  static Result<SizeChange> MoveDown(RecordRows& rows, std::int64_t generation, bool keep_first,
+                                     const core::Record& record);
+  // Drains a chunk if many layers lie over the generation.
+  void HelpDrain(std::int64_t generation, std::int64_t lane) EXCLUDES(turns_);
   // Moves a chunk; true: the layer is empty and gone.
   Result<bool> DrainChunk(std::int64_t generation, const RecordSource& layer) REQUIRES(turns_);
 

@@ -309,6 +309,53 @@ TEST_P(DatasetStoreConformance, DeletingTakesExactlyTheRangeHoweverManyThereAre)
   }
 }
 
+// The pages of a long record go one by one: many such records are no less work than many records.
+TEST_P(DatasetStoreConformance, DeletingFewRecordsOfManyBytesIsDoneInSteps) {
+  const auto store = Open();
+  Model model;
+  std::vector<Record> records;
+  for (std::int64_t i = 0; i < 40; ++i) {
+    records.push_back(Make("k", "", i, "[\"" + std::string(60'000, 'v') + "\"]"));
+  }
+  const std::int64_t generation = Write(*store, records);
+  model.Write(records, Duplicates::kReplace);
+  for (const DeleteRange& range : {DeleteRange{"k", {}, {}, 4}, DeleteRange{"k", {}, {}, 38}}) {
+    const auto deleted = store->Delete(generation, kLane, range);
+    ASSERT_TRUE(deleted.ok());
+    EXPECT_EQ(deleted->deleted, model.Delete(range));
+    EXPECT_EQ(deleted->after, model.Size());
+    EXPECT_EQ(All(*store, generation), model.InTableOrder());
+    EXPECT_EQ(store->GenerationsWithLayers().empty(), range.to_millis == 4);
+  }
+  int chunks = 1;
+  for (; *store->Drain(generation, kLane); ++chunks) {
+    ASSERT_EQ(All(*store, generation), model.InTableOrder());
+    ASSERT_EQ(Listed(*store, generation)->size, model.Size());
+  }
+  EXPECT_GE(chunks, 4);  // 34 × 60 KB
+  EXPECT_TRUE(store->CheckIntegrity().ok());
+}
+
+// Every query, and every record that is staged, looks at each layer: who stages must not outrun who
+// drains.
+TEST_P(DatasetStoreConformance, LayersDoNotPileUpHoweverFastTheyArePublished) {
+  const auto store = Open();
+  Model model;
+  const std::int64_t generation = Write(*store, {});
+  for (int number = 0; number < 30; ++number) {
+    const std::vector<Record> records = OfKey("k", 700, std::to_string(number));
+    model.Write(records, Duplicates::kReplace);
+    PublishLayer(*store, generation, records);
+  }
+  EXPECT_EQ(All(*store, generation), model.InTableOrder());
+  int chunks = 0;
+  while (*store->Drain(generation, kLane)) ++chunks;
+  EXPECT_LT(chunks, 15);  // two a layer
+  EXPECT_EQ(All(*store, generation), model.InTableOrder());
+  EXPECT_EQ(Listed(*store, generation)->size, model.Size());
+  EXPECT_TRUE(store->CheckIntegrity().ok());
+}
+
 // Records of one date, so that only their subkeys tell pages apart.
 TEST_P(DatasetStoreConformance, DeletesAndScansManySubkeysOfOneDate) {
   const auto store = Open();
