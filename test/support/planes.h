@@ -101,8 +101,9 @@ class Planes {
     if (!datasets->Load().ok()) std::abort();
     limits.emplace(state, catalogue);
     definitions.emplace(*datasets, *limits);
-    uploads.emplace(*datasets, *limits, runner,
-                    service::UploadsOptions{.directory = folder.File("uploads")});
+    service::UploadsOptions uploads_options;
+    uploads_options.directory = folder.File("uploads");
+    uploads.emplace(*datasets, *limits, runner, std::move(uploads_options));
     if (!uploads->Resume().ok()) std::abort();
     legacy_maps.emplace(*store, clock);
     if (!legacy_maps->Load().ok()) std::abort();
