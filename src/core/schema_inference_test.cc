@@ -163,14 +163,15 @@ TEST(SchemaInferenceTest, AnObjectThatCannotBeARecordChangesNothing) {
   std::string many = "{";
   for (int i = 0; i < 511; ++i) many += "\"f" + std::to_string(i) + "\":1,";
   const std::pair<std::string, const char*> cases[] = {
-      {R"({"new":true,"":1})", "fields: a field's name must not be empty"},
+      {R"({"new":true,"":1})", "at fields: a field's name must not be empty"},
       {R"({"new":true,"_systemRecordProperties":{}})",
-       "_systemRecordProperties: names that start with _system are reserved"},
-      {R"({"new":true,"a\u0000b":1})", "fields: a field's name must not hold control characters"},
+       "at _systemRecordProperties: names that start with _system are reserved"},
+      {R"({"new":true,"a\u0000b":1})",
+       "at fields: a field's name must not hold control characters"},
       {R"({"new":true,"A":1,"a":2})", "a: two members have this name (case does not count)"},
       {R"({"new":true,"x":1,"X":2})", "x: two members have this name (case does not count)"},
       {"{\"new\":true,\"" + std::string(129, 'x') + "\":1}",
-       "fields: a field's name has at most 128 bytes"},
+       "at fields: a field's name has at most 128 bytes"},
       {many + "\"new\":1}", "a dataset has at most 512 fields"},
   };
   for (const auto& [object, error] : cases) {
