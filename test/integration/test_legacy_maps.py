@@ -82,6 +82,36 @@ class CommandTest(ServerCase):
         self.assertEqual([e["field"] for e in problem["errors"]], ["renames.x"])
 
 
+class AnswerTest(ServerCase):
+    demo = False
+
+    def test_a_change_holds_from_the_next_request_on(self):
+        self.server.make_plan("free")
+        token = self.server.make_account("acme", "free")["publishable_token"]["token"]
+        self.server.import_csv("core/PRICES", CSV, key="symbol", date="day")
+        self.server.import_csv("core/OTHER", "symbol,day,close\nAAPL,2024-03-01,9\n",
+                               key="symbol", date="day")
+
+        def quote(path=""):
+            return self.server.data_plane.get(f"/stable/stock/aapl/quote{path}?token={token}")
+
+        self.assertEqual(quote().status, 404)
+        self.server.cli("legacy", "map", "quote", "core/PRICES", "--rename", "latestPrice=price")
+        answer = quote()
+        self.assertEqual((answer.status, answer.header("Content-Type")),
+                         (200, "application/json; charset=utf-8"))
+        self.assertEqual((answer.json()["latestPrice"], answer.json()["volume"]), (2.5, 20))
+        self.assertNotIn("price", answer.json())
+        self.assertEqual(quote("/latestPrice").text, "2.5")
+        self.server.cli("legacy", "map", "quote", "core/OTHER")
+        self.assertEqual(quote("/close").text, "9")
+        # By its id: the map goes with the dataset to its new name.
+        self.server.cli("dataset", "rename", "core/OTHER", "RENAMED")
+        self.assertEqual(quote("/close").text, "9")
+        self.server.cli("legacy", "unmap", "quote")
+        self.assertEqual(quote().status, 404)
+
+
 class RestartTest(Case):
     def test_a_map_survives_a_kill(self):
         server = self.start()
