@@ -248,6 +248,57 @@ TEST_F(RecordWritesTest, NoAcknowledgedWriteIsLostToAChangeOrAnOverwriteAtTheSam
   EXPECT_EQ(house_.Find()->live->records, house_.Values().size());
 }
 
+// So that none goes into records that are being replaced, whatever the moment.
+TEST_F(RecordWritesTest, EveryChangeOfADatasetIsMadeWithItsMutexHeld) {
+  int changes = 0;
+  const auto check = [&] {
+    ++changes;
+    std::thread([&] {
+      const bool free = entry_->live->write_mutex.try_lock();
+      EXPECT_FALSE(free) << "change " << changes;
+      if (free) entry_->live->write_mutex.unlock();
+    }).join();
+  };
+  house_.records->before_change = check;
+  house_.store->BeforeChange(check);
+  ASSERT_TRUE(house_.Write(Body(0, 1)).ok());
+  ASSERT_TRUE(house_.Write(Body(0, 1'001)).ok());
+  ASSERT_TRUE(house_.writes->Delete(entry_->dataset.id, {"k0", {}, {}, {}}).ok());
+  ASSERT_TRUE(house_.definitions->Change(entry_->dataset.id, {}, {}, {}).ok());
+  ImportOptions options;
+  options.workspace = "acme";
+  options.name = "PRICES";
+  auto import = house_.datasets->BeginImport(options, {});
+  ASSERT_TRUE((*import)->Feed("symbol,date,price\nNEW,2026-01-01,1\n").ok());
+  ASSERT_TRUE((*import)->Finish().ok());
+  UploadOptions upload;
+  ASSERT_TRUE(house_.Send("symbol,date\nA,2026-01-01\n", upload).ok());
+  upload.overwrite = true;
+  ASSERT_TRUE(house_.Send("symbol,date\nA,2026-01-01\n", upload).ok());
+  house_.RunJobs();
+  ASSERT_TRUE(house_.definitions->Remove(entry_->dataset.id, {}, {}).ok());
+  EXPECT_EQ(changes, 8);
+}
+
+TEST_F(RecordWritesTest, WhatWasStagedOverRecordsThatWereReplacedIsWrittenIntoTheNewOnes) {
+  int begun = 0;
+  house_.records->after_begin_layer = [&] {
+    if (begun++ > 0) return;
+    ImportOptions options;
+    options.workspace = "acme";
+    options.name = "PRICES";
+    options.fields = entry_->dataset.fields;
+    auto import = house_.datasets->BeginImport(options, {});
+    ASSERT_TRUE((*import)->Feed("symbol,date,price\nNEW,2026-01-01,1\n").ok());
+    ASSERT_TRUE((*import)->Finish().ok());
+  };
+  const auto report = house_.Write(Body(0, 1'200));
+  ASSERT_TRUE(report.ok()) << report.error().public_text;
+  EXPECT_EQ(report->stored, 1'200U);
+  EXPECT_EQ(begun, 2);
+  EXPECT_THAT(house_.Values(), SizeIs(1'201));
+}
+
 // Of an overwrite that was under way, a write that was acknowledged before it ended may be gone,
 // never one of after it.
 TEST_F(RecordWritesTest, AWriteAfterAnOverwriteIsThere) {

@@ -336,6 +336,7 @@ Status UploadRun::CommitGeneration(DefinitionChange change) {
   change.dataset.generation = generation_->generation();
   // What a start looks for, if this process ends before the job is stored as ended.
   job_.generation = change.dataset.generation;
+  job_.stored = size->records;
   job_.updated_at = parts_.changes.clock().Now();
   if (Status stored = parts_.changes.records().PutJob(job_); !stored.ok()) {
     parts_.changes.Retire(job_.generation, std::chrono::nanoseconds(0));
@@ -344,7 +345,6 @@ Status UploadRun::CommitGeneration(DefinitionChange change) {
   const Result<EntryPointer> committed = parts_.changes.Commit(std::move(change));
   generation_.reset();
   if (committed.ok()) {
-    job_.stored = size->records;
     job_.dataset_id = (*committed)->dataset.id;
     End(core::UploadState::kIngested, {});
     // Before the mutex is free, if it can be: see WasPublished.

@@ -369,6 +369,39 @@ TEST(UploadsKillTest, GoesOnFromEveryStepWithAllOfItOrTheOldAndNeverTwice) {
   }
 }
 
+// The moment between the records' publication and the end of the job.
+TEST(UploadsKillTest, AKillAfterThePublicationDoesNotTakeTheFileTwice) {
+  for (const bool standing : {true, false}) {
+    for (const bool overwrite : {true, false}) {
+      DataHouse house;
+      house.MakeAccount(5, "acme");
+      if (standing) house.MakePrices();
+      UploadOptions options;
+      options.overwrite = overwrite;
+      options.duplicates = store::Duplicates::kIgnore;  // twice would store nothing
+      const auto sent = house.Send(Csv(0, 10), options);
+      house.records->fail_ended_jobs = true;
+      house.RunJobs();
+      EXPECT_THAT(house.Values(), SizeIs(10));
+      EXPECT_THAT(house.UploadFiles(), testing::Contains(sent->id.ToString()));
+      DataHouse again(house.folder());
+      again.RunJobs();
+      EXPECT_EQ(again.Job(sent->id).state, UploadState::kIngested);
+      EXPECT_EQ(again.Job(sent->id).stored, 10U) << standing << overwrite;
+      EXPECT_EQ(again.Job(sent->id).lines, 10U) << standing << overwrite;
+      EXPECT_THAT(again.Values(), SizeIs(10));
+      EXPECT_EQ(again.Find()->dataset.version, house.Find()->dataset.version);
+      EXPECT_THAT(again.UploadFiles(), IsEmpty());
+      // And without a kill, once there is room again.
+      house.records->fail_ended_jobs = false;
+      house.clock.Advance(std::chrono::minutes(1));
+      house.RunJobs();
+      EXPECT_EQ(house.Job(sent->id).stored, 10U);
+      EXPECT_THAT(house.UploadFiles(), IsEmpty());
+    }
+  }
+}
+
 TEST(UploadsKillTest, AFileThatWasNotAcknowledgedGoesWithTheNextStart) {
   DataHouse house;
   house.MakeAccount(5, "acme");
@@ -423,6 +456,26 @@ TEST(UploadsFaultTest, AFullDiskFailsTheJobWholeOrNotAtAllAndNothingStaysBehind)
     EXPECT_TRUE(house.real_records->CheckIntegrity().ok());
   }
   EXPECT_TRUE(ingested);
+}
+
+TEST(UploadsFaultTest, APublicationOfUnknownOutcomeIsWhatTheJobsRowShows) {
+  for (const Fault fault : {Fault::kNotDone, Fault::kUnknownNotDone, Fault::kUnknownDone}) {
+    DataHouse house;
+    house.MakeAccount(5, "acme");
+    house.MakePrices();
+    UploadOptions options;
+    options.duplicates = store::Duplicates::kIgnore;  // twice would store nothing
+    const auto sent = house.Send(Csv(0, 10), options);
+    ASSERT_TRUE(sent.ok());
+    house.records->fail_publish = fault;
+    house.RunJobs();
+    const UploadJob job = house.Job(sent->id);
+    EXPECT_EQ(job.state, fault == Fault::kNotDone ? UploadState::kFailed : UploadState::kIngested);
+    EXPECT_EQ(job.stored, fault == Fault::kNotDone ? 0U : 10U);
+    EXPECT_THAT(house.Values(), SizeIs(fault == Fault::kNotDone ? 0 : 10));
+    EXPECT_THAT(house.UploadFiles(), IsEmpty());
+    EXPECT_THAT(house.real_records->GenerationsWithLayers(), IsEmpty());
+  }
 }
 
 TEST(UploadsFaultTest, ACommitOfUnknownOutcomeIsWhatTheStoreShows) {

@@ -35,6 +35,70 @@
 
 namespace latchkey::testing_support {
 
+// Real records that are watched, and fail where a test says so. Not thread-safe where that is set.
+class WatchedRecords final : public test::ForwardingDatasetStore {
+ public:
+  using ForwardingDatasetStore::ForwardingDatasetStore;
+
+  // Runs before each change of a generation that stands (Write, Delete, Publish).
+  std::function<void()> before_change;
+  // Runs once a layer was begun.
+  std::function<void()> after_begin_layer;
+  // Jobs that have ended can't be stored.
+  bool fail_ended_jobs = false;
+  // The next layer's publication.
+  std::optional<Fault> fail_publish;
+
+  Result<store::WriteResult> Write(std::int64_t generation, std::int64_t lane,
+                                   std::span<const core::Record> records,
+                                   store::Duplicates duplicates) override {
+    if (before_change) before_change();
+    return ForwardingDatasetStore::Write(generation, lane, records, duplicates);
+  }
+  Result<store::DeleteResult> Delete(std::int64_t generation, std::int64_t lane,
+                                     const store::DeleteRange& range) override {
+    if (before_change) before_change();
+    return ForwardingDatasetStore::Delete(generation, lane, range);
+  }
+  Result<std::unique_ptr<store::LayerWriter>> BeginLayer(std::int64_t generation, std::int64_t lane,
+                                                         store::Duplicates duplicates) override {
+    auto begun = ForwardingDatasetStore::BeginLayer(generation, lane, duplicates);
+    if (after_begin_layer) after_begin_layer();
+    if (!begun.ok()) return begun;
+    return std::unique_ptr<store::LayerWriter>(new Layer(*this, *std::move(begun)));
+  }
+  Status PutJob(const core::UploadJob& job) override {
+    if (fail_ended_jobs && job.Finished()) {
+      return MakeError(ErrorCode::kUnavailable, "The disk is full.");
+    }
+    return ForwardingDatasetStore::PutJob(job);
+  }
+
+ private:
+  class Layer final : public store::LayerWriter {
+   public:
+    Layer(WatchedRecords& records, std::unique_ptr<store::LayerWriter> inner)
+        : records_(records), inner_(std::move(inner)) {}
+    Status Append(std::span<const core::Record> records) override {
+      return inner_->Append(records);
+    }
+    Result<store::WriteResult> Publish(const std::optional<core::UploadJob>& job) override {
+      if (records_.before_change) records_.before_change();
+      const std::optional<Fault> fault = std::exchange(records_.fail_publish, std::nullopt);
+      if (!fault) return inner_->Publish(job);
+      if (fault == Fault::kUnknownDone) {
+        if (const auto done = inner_->Publish(job); !done.ok()) return done.error();
+      }
+      return MakeError(fault == Fault::kNotDone ? ErrorCode::kUnavailable : ErrorCode::kUnknown,
+                       "The disk reported an error.");
+    }
+
+   private:
+    WatchedRecords& records_;
+    std::unique_ptr<store::LayerWriter> inner_;
+  };
+};
+
 class DataHouse {
  public:
   // `copy_of`: the folder of another house, as a kill at this moment would leave it.
@@ -169,6 +233,7 @@ class DataHouse {
   std::unique_ptr<store::SqliteStore> real_store;
   std::unique_ptr<FaultyStore> store;
   std::unique_ptr<store::SqliteDatasetStore> real_records;
+  std::unique_ptr<WatchedRecords> records;
   std::unique_ptr<service::TokenIndex> index;
   std::unique_ptr<service::State> state;
   service::Catalogue catalogue;
@@ -191,6 +256,7 @@ class DataHouse {
     for (const auto& [name, entry] : *map) catalogue.Remove(entry->dataset.id);
     state.reset();
     index.reset();
+    records.reset();
     real_records.reset();
     store.reset();
     real_store.reset();
@@ -201,16 +267,17 @@ class DataHouse {
     real_store = *std::move(opened);
     store = std::make_unique<FaultyStore>(*real_store);
     const std::string path = folder_ + "/" + std::string(store::kRecordsFile);
-    auto records = store::SqliteDatasetStore::Open(path, records_vfs_);
-    ASSERT_TRUE(records.ok()) << records.error().public_text;
-    real_records = *std::move(records);
+    auto of_file = store::SqliteDatasetStore::Open(path, records_vfs_);
+    ASSERT_TRUE(of_file.ok()) << of_file.error().public_text;
+    real_records = *std::move(of_file);
+    records = std::make_unique<WatchedRecords>(*real_records);
     index = std::make_unique<service::TokenIndex>();
     state = std::make_unique<service::State>(*index);
     ASSERT_TRUE(state->Load(*store).ok());
     service::DatasetsOptions options;
     options.spool_directory = folder_;
-    datasets = std::make_unique<service::Datasets>(*store, *real_records, catalogue, clock, entropy,
-                                                   options);
+    datasets =
+        std::make_unique<service::Datasets>(*store, *records, catalogue, clock, entropy, options);
     const Status loaded = datasets->Load();
     ASSERT_TRUE(loaded.ok()) << loaded.error().public_text;
     limits = std::make_unique<service::PlanLimits>(*state, catalogue);

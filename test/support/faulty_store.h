@@ -37,7 +37,11 @@ class FaultyStore final : public store::Store {
   // Runs before key states are sealed anew, on the thread that does it.
   void BeforeReseal(std::function<void()> run) { before_reseal_ = std::move(run); }
 
+  // Runs before each change, on its thread.
+  void BeforeChange(std::function<void()> run) { before_change_ = std::move(run); }
+
   Result<std::int64_t> Commit(store::Mutation mutation) override {
+    if (before_change_) before_change_();
     if (!fault_) return real_.Commit(std::move(mutation));
     const Fault fault = TakeFault();
     if (fault == Fault::kUnknownDone) {
@@ -153,6 +157,7 @@ class FaultyStore final : public store::Store {
 
   store::Store& real_;
   std::function<void()> before_reseal_;
+  std::function<void()> before_change_;
   std::optional<Fault> fault_;
   bool then_reads_ = false;
   bool reads_fail_ = false;
