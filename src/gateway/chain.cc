@@ -46,6 +46,16 @@ bool MayHoldToken(const Request& request) {
          (request.path.starts_with("/stable/") || request.path.starts_with("/v1/account/"));
 }
 
+// What the body will take. A chunked one does not say: as much as it may. One that is too large is
+// refused for that as soon as it is read.
+std::uint64_t BytesAhead(const Request& request, std::size_t max_bytes) {
+  if (!request.has_body) return 0;
+  const std::string_view field = request.Find("Content-Length");
+  if (field.data() == nullptr) return max_bytes;
+  const std::optional<std::uint64_t> length = ParseUint64(field);
+  return length && *length <= max_bytes ? *length : 0;
+}
+
 }  // namespace
 
 RequestIds::RequestIds(Entropy& entropy) {
@@ -77,9 +87,10 @@ Target TargetOf(std::string_view workspace, std::string_view dataset, core::Acti
   return target;
 }
 
-Chain::Chain(const Dependencies& dependencies, const DataPlaneOptions& options)
+Chain::Chain(const Dependencies& dependencies, const DataPlaneOptions& options, Shares& bodies)
     : dependencies_(dependencies),
       options_(options),
+      bodies_(bodies),
       ids_(dependencies.entropy),
       verifier_(dependencies.index),
       catalogue_(dependencies.catalogue),
@@ -180,6 +191,14 @@ void Chain::ReadVerifiedBody(Exchange& exchange, const Call& begun, Target targe
     const Decision decision = Verify(call, request, target, entry);
     if (!decision.allowed()) return Refuse(exchange, call, decision);
     if (!question.ok()) return Refuse(exchange, call, question.error());
+  }
+  call.held = bodies_.Take(call.lane(), BytesAhead(request, max_bytes));
+  if (call.held == nullptr) {
+    return Refuse(exchange, call,
+                  core::Refuse(Reason::kUnavailable,
+                               "Bodies of other requests take all the memory there is for them; "
+                               "send fewer at a time, or try again."),
+                  {.retry_after = kBusyRetrySeconds});
   }
   exchange.ReadBody(max_bytes, [this, call, target = std::move(target), question, may_hold_token,
                                 head_token = std::string(credential_.text), done = std::move(done)](

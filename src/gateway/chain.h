@@ -19,6 +19,7 @@
 #include "base/time.h"
 #include "core/audit.h"
 #include "core/decision.h"
+#include "env/shares.h"
 #include "gateway/gateway.h"
 #include "gateway/respond.h"
 #include "gateway/routes.h"
@@ -52,7 +53,10 @@ struct Call {
   core::TokenId token;
   core::AccountId account;
 
-  std::int64_t lane() const { return account.value; }  // of the worker pool
+  // Memory that its body takes; goes with the last copy.
+  Shares::Held held;
+
+  std::int64_t lane() const { return account.value; }  // of the worker pool, and of shares
 };
 
 using EntryPointer = std::shared_ptr<const service::CatalogueEntry>;
@@ -71,8 +75,8 @@ Target TargetOf(std::string_view workspace, std::string_view dataset,
 
 class Chain {
  public:
-  // Borrowed, both.
-  Chain(const Dependencies& dependencies, const DataPlaneOptions& options);
+  // Borrowed, all of them. `bodies`: the bytes of bodies that are held in memory.
+  Chain(const Dependencies& dependencies, const DataPlaneOptions& options, Shares& bodies);
 
   Call Begin();
   void OnTick();
@@ -106,7 +110,7 @@ class Chain {
   // nothing. When it is there, verifies again and calls `done`, on this thread. The body's view
   // holds until the call returns. A POST under /stable or /account may bring its token in the body
   // (wire.md §1); without one in the head, it is read first, at most 64 KiB, and the token is taken
-  // out of it.
+  // out of it. A body for which there is no room in memory is refused before it is read.
   using WithBody =
       std::function<void(http::Exchange&, Call&, const EntryPointer&, std::string_view body)>;
   void ReadVerifiedBody(http::Exchange& exchange, const Call& call, Target target,
@@ -154,6 +158,7 @@ class Chain {
 
   const Dependencies& dependencies_;
   const DataPlaneOptions& options_;
+  Shares& bodies_;
   RequestIds ids_;
   service::Verifier verifier_;
   service::Catalogue::Reader catalogue_;

@@ -59,9 +59,15 @@ struct DataPlaneOptions {
   // Bytes of the body of POST /v1/record, and of POST /v1/data; 413 beyond.
   std::size_t max_record_body_bytes = 16 * 1024 * 1024;
   std::uint64_t max_upload_bytes = 4ULL * 1024 * 1024 * 1024;
-  // Files of POST /v1/data that are being received at the same time; 503 beyond. Each may hold
-  // 1 MiB or so.
-  int max_uploads_at_once = 64;
+  // Bytes of all bodies that are held in memory at the same time, from their announcement to the
+  // answer, and of those of one account (of all without one yet: old POSTs, whose token stands in
+  // the body); 503 beyond. Neither is less than one body of the largest size.
+  std::uint64_t max_held_body_bytes = 256 * 1024 * 1024;
+  std::uint64_t max_held_body_bytes_of_account = 64 * 1024 * 1024;
+  // Files of POST /v1/data that are being received at the same time, and those of one account; 503
+  // beyond. Each may hold 1 MiB or so.
+  std::uint64_t max_uploads_at_once = 64;
+  std::uint64_t max_uploads_at_once_of_account = 16;
   // Prepared answers kept by each handler, with all that belongs to them. 0: none are kept.
   std::size_t answer_cache_bytes = 32 * 1024 * 1024;
   // From the head's last byte to the end of the query; 503 after that.

@@ -454,6 +454,61 @@ TEST_F(GatewayWritesTest, AFileThatBreaksOffLeavesNothing) {
   EXPECT_EQ(Prices(token), "not_found");
 }
 
+TEST_F(GatewayWritesTest, OneAccountsSlowFilesLeavePlacesForOthers) {
+  Start({.max_uploads_at_once = 4, .max_uploads_at_once_of_account = 2});
+  const MadeToken token = SecretToken();
+  const MadeToken other = SecretToken(2);
+  std::optional<test::SocketClient> slow[2];
+  for (std::optional<test::SocketClient>& client : slow) {
+    client.emplace(port_);
+    ASSERT_TRUE(client->Send(Head("POST", WithToken("/v1/data/acme/PRICES", token),
+                                  "Content-Length: 500\r\nExpect: 100-continue\r\n")));
+    ASSERT_THAT(client->ReadAnswer(true), StartsWith("HTTP/1.1 100 Continue"));
+  }
+  const Answer refused = Post(WithToken("/v1/data/acme/PRICES", token), kTwo);
+  EXPECT_EQ(refused.Field("Latchkey-Reason"), "unavailable");
+  EXPECT_EQ(refused.Field("Retry-After"), "1");
+  EXPECT_EQ(Post(WithToken("/v1/data/rich/PRICES", other), kTwo).status, 200);
+  // A place is free as soon as a file breaks off.
+  slow[0]->Reset();
+  while (Post(WithToken("/v1/data/acme/PRICES", token), kTwo).status != 200) {
+    std::this_thread::yield();
+  }
+}
+
+TEST_F(GatewayWritesTest, BodiesInMemoryAreBoundedInAllAndOfOneAccount) {
+  Start({.max_record_body_bytes = 1000,
+         .max_held_body_bytes = 3000,
+         .max_held_body_bytes_of_account = 2000});
+  const MadeToken token = SecretToken();
+  const MadeToken other = SecretToken(2);
+  ASSERT_EQ(Post(WithToken(kRecord, token), kTwo).status, 200);
+  std::optional<test::SocketClient> slow[2];
+  for (std::optional<test::SocketClient>& client : slow) {
+    client.emplace(port_);
+    // The second one does not say how long it will be.
+    const std::string_view length =
+        &client == &slow[0] ? "Content-Length: 1000\r\n" : "Transfer-Encoding: chunked\r\n";
+    ASSERT_TRUE(client->Send(Head("POST", WithToken(kRecord, token),
+                                  std::string(length).append("Expect: 100-continue\r\n"))));
+    ASSERT_THAT(client->ReadAnswer(true), StartsWith("HTTP/1.1 100 Continue"));
+  }
+  const Answer refused = Post(WithToken(kRecord, token), kTwo);
+  EXPECT_EQ(refused.Field("Latchkey-Reason"), "unavailable");
+  EXPECT_EQ(refused.Field("Retry-After"), "1");
+  // What is too large is told so, and what has no body is none of them.
+  EXPECT_EQ(Post(WithToken(kRecord, token), std::string(1001, 'x')).Field("Latchkey-Reason"),
+            "body_too_large");
+  EXPECT_EQ(Ask(WithToken(kRecord, token), {}, "POST").Field("Latchkey-Reason"), "invalid_values");
+  // Another account has its own share, and so have old POSTs, whose token nobody knows yet.
+  EXPECT_EQ(Post(WithToken("/v1/record/rich/PRICES", other), kTwo).status, 200);
+  EXPECT_EQ(
+      Post("/stable/datasets/rich", R"({"token":")" + other.text + "\"}").Field("Latchkey-Reason"),
+      "invalid_values");
+  slow[0]->Reset();
+  while (Post(WithToken(kRecord, token), kTwo).status != 200) std::this_thread::yield();
+}
+
 TEST_F(GatewayWritesTest, JobsAreTheirAccountsAlone) {
   Start();
   const MadeToken token = SecretToken();

@@ -48,7 +48,7 @@ Error NoSuchJob() {
 class UploadStreams::Stream : public std::enable_shared_from_this<Stream> {
  public:
   Stream(UploadStreams& streams, Chain& chain, Call call, Target target,
-         service::UploadOptions options, http::Deferred deferred)
+         service::UploadOptions options, Shares::Held place, http::Deferred deferred)
       : streams_(streams),
         chain_(chain),
         uploads_(chain.dependencies().uploads),
@@ -56,10 +56,8 @@ class UploadStreams::Stream : public std::enable_shared_from_this<Stream> {
         target_(std::move(target)),
         options_(std::move(options)),
         actor_(Chain::ActorOf(call_)),
-        deferred_(std::move(deferred)) {}
-  ~Stream() {
-    if (!over_) streams_.GiveSlotBack();
-  }
+        deferred_(std::move(deferred)),
+        place_(std::move(place)) {}
 
   // ---- On the I/O thread.
 
@@ -153,7 +151,7 @@ class UploadStreams::Stream : public std::enable_shared_from_this<Stream> {
     }
     if (given_up) {
       upload_.reset();
-      streams_.GiveSlotBack();
+      place_.reset();
       return;
     }
     if (resume) deferred_.ResumeBody();
@@ -172,7 +170,8 @@ class UploadStreams::Stream : public std::enable_shared_from_this<Stream> {
       queued_.clear();
       queued_.shrink_to_fit();
     }
-    streams_.GiveSlotBack();
+    // Before the answer: its client may send the next file at once.
+    place_.reset();
     deferred_.Post(
         [&chain = chain_, call = call_, job = std::move(job)](Exchange& exchange) mutable {
           call.now = chain.dependencies().clock.Now();
@@ -192,6 +191,7 @@ class UploadStreams::Stream : public std::enable_shared_from_this<Stream> {
 
   // Of the one job that runs.
   std::unique_ptr<service::Upload> upload_;
+  Shares::Held place_;
 
   Mutex mutex_;
   std::string queued_ GUARDED_BY(mutex_);
@@ -199,7 +199,7 @@ class UploadStreams::Stream : public std::enable_shared_from_this<Stream> {
   bool paused_ GUARDED_BY(mutex_) = false;  // the connection waits for ResumeBody
   bool ended_ GUARDED_BY(mutex_) = false;
   bool aborted_ GUARDED_BY(mutex_) = false;
-  bool over_ GUARDED_BY(mutex_) = false;  // answered or given up; the slot is free
+  bool over_ GUARDED_BY(mutex_) = false;  // answered or given up; the place is free
 };
 
 class UploadStreams::Sink final : public http::BodySink {
@@ -214,7 +214,7 @@ class UploadStreams::Sink final : public http::BodySink {
 };
 
 UploadStreams::~UploadStreams() {
-  // What stalled goes while the members that it gives its slot back to still stand.
+  // What stalled goes while the members that it gives its place back to still stand.
   std::vector<std::shared_ptr<Stream>> stalled;
   {
     const MutexLock lock(mutex_);
@@ -231,18 +231,6 @@ void UploadStreams::OnTick() {
   for (const std::shared_ptr<Stream>& stream : stalled) stream->Schedule();
 }
 
-bool UploadStreams::TakeSlot() {
-  const MutexLock lock(mutex_);
-  if (running_ >= max_running_) return false;
-  ++running_;
-  return true;
-}
-
-void UploadStreams::GiveSlotBack() {
-  const MutexLock lock(mutex_);
-  --running_;
-}
-
 void UploadStreams::Stall(std::shared_ptr<Stream> stream) {
   const MutexLock lock(mutex_);
   stalled_.push_back(std::move(stream));
@@ -257,14 +245,16 @@ void UploadsApi::Upload(Exchange& exchange, Call& call, const Destination& to,
   if (!decision.allowed()) return chain_.Refuse(exchange, call, decision);
   Result<service::UploadOptions> options = ReadUploadOptions(to, parameters);
   if (!options.ok()) return chain_.Refuse(exchange, call, options.error());
-  if (!streams_.TakeSlot()) {
+  Shares::Held place = streams_.places_.Take(call.lane(), 1);
+  if (place == nullptr) {
     return chain_.Refuse(
         exchange, call,
         core::Refuse(Reason::kUnavailable, "Many files are being received; try again later."),
         {.retry_after = 1});
   }
   const auto stream = std::make_shared<UploadStreams::Stream>(
-      streams_, chain_, call, std::move(target), *std::move(options), exchange.Defer());
+      streams_, chain_, call, std::move(target), *std::move(options), std::move(place),
+      exchange.Defer());
   if (!stream->Begin()) return chain_.RefuseBusy(exchange, call);
   exchange.StreamBody(chain_.options().max_upload_bytes,
                       std::make_unique<UploadStreams::Sink>(stream));

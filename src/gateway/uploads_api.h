@@ -2,12 +2,14 @@
 // /v1/jobs/…, which tells what became of them (wire.md §7).
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/thread_annotations.h"
+#include "env/shares.h"
 #include "env/worker_pool.h"
 #include "gateway/chain.h"
 #include "http/server.h"
@@ -20,8 +22,10 @@ namespace latchkey::gateway {
 // a time per file; one that waits for bytes holds no thread. Thread-safe.
 class UploadStreams {
  public:
-  // `max_running`: more at once are refused.
-  UploadStreams(WorkerPool& pool, int max_running) : pool_(pool), max_running_(max_running) {}
+  // More at once are refused: of all, and of one account, so that none takes all places with files
+  // that it sends slowly.
+  UploadStreams(WorkerPool& pool, std::uint64_t max_running, std::uint64_t max_running_of_account)
+      : pool_(pool), places_(max_running, max_running_of_account) {}
   ~UploadStreams();
 
   // Hands those to the pool again that it had no room for. On any I/O thread's tick.
@@ -32,14 +36,11 @@ class UploadStreams {
   class Stream;
   class Sink;
 
-  bool TakeSlot() EXCLUDES(mutex_);
-  void GiveSlotBack() EXCLUDES(mutex_);
   void Stall(std::shared_ptr<Stream> stream) EXCLUDES(mutex_);
 
   WorkerPool& pool_;
-  const int max_running_;
+  Shares places_;
   Mutex mutex_;
-  int running_ GUARDED_BY(mutex_) = 0;
   std::vector<std::shared_ptr<Stream>> stalled_ GUARDED_BY(mutex_);
 };
 
