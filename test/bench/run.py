@@ -117,11 +117,12 @@ class Process:
 
 
 class Latchkey(Process):
-    def __init__(self, data, folder, name):
+    def __init__(self, data, folder, name, datasets=""):
         ready = os.path.join(folder, name + ".ready")
         config = os.path.join(folder, name + ".toml")
         with open(config, "w") as file:
             file.write(f'[log]\naccess = "{folder}/{name}.access.log"\n[server]\nthreads = 1\n')
+            file.write(f"[datasets]\n{datasets}\n")
         started = time.monotonic()
         super().__init__(
             [os.path.join(BUILD, "latchkey"), "serve", "--demo", "--config", config, "--data", data]
