@@ -157,6 +157,7 @@ class SqliteDatasetStore::Layer final : public LayerWriter {
 
   Result<std::size_t> StageChunk(std::span<const core::Record> records,
                                  std::span<const std::size_t> order) {
+    store_.checkpointer_->AwaitRoom();
     Turn turn(store_.turns_, lane_);
     Result<SqliteTransaction> transaction = SqliteTransaction::Begin(*store_.database_);
     if (!transaction.ok()) return transaction.error();
@@ -199,6 +200,7 @@ class SqliteDatasetStore::Layer final : public LayerWriter {
   }
 
   Status StageTombstones(std::span<const Doomed> doomed) {
+    store_.checkpointer_->AwaitRoom();
     Turn turn(store_.turns_, lane_);
     Result<SqliteTransaction> transaction = SqliteTransaction::Begin(*store_.database_);
     if (!transaction.ok()) return transaction.error();
@@ -392,6 +394,7 @@ Result<std::vector<SqliteDatasetStore::Doomed>> SqliteDatasetStore::FindDoomed(
 
 Result<DeleteResult> SqliteDatasetStore::DeleteFew(std::int64_t generation, std::int64_t lane,
                                                    std::span<const Doomed> doomed) {
+  checkpointer_->SlowDown();
   Turn turn(turns_, lane);
   if (Status status = SetDurable(true); !status.ok()) return status.error();
   Result<DeleteResult> result = DeleteAll(generation, doomed);
@@ -454,6 +457,7 @@ Result<DeleteResult> SqliteDatasetStore::DeleteMany(std::int64_t generation, std
 // ---- Draining
 
 Result<bool> SqliteDatasetStore::Drain(std::int64_t generation, std::int64_t lane) {
+  checkpointer_->AwaitRoom();
   Turn turn(turns_, lane);
   const std::vector<RecordSource> sources = SourcesOf(generation);
   if (sources.size() == 1) return false;

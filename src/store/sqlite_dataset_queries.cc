@@ -263,8 +263,8 @@ Result<std::vector<core::Record>> SqliteDatasetStore::QueryByDate(View& view,
   return std::move(answer.records());
 }
 
-// No index knows the order: all records are looked at, as they lie (by way of the index by date each
-// would be a search), and no more is kept of them than what may still be asked for.
+// No index knows the order: all records are looked at, as they lie (by way of the index by date
+// each would be a search), and no more is kept of them than what may still be asked for.
 Result<std::vector<core::Record>> SqliteDatasetStore::QueryByField(View& view,
                                                                    const core::RecordQuery& query,
                                                                    std::uint64_t max_bytes) {

@@ -223,6 +223,7 @@ Result<std::vector<std::int64_t>> SqliteDatasetStore::MarkDropped(std::int64_t g
 
 // False: the generation is gone.
 Result<bool> SqliteDatasetStore::DropSome(std::int64_t generation) {
+  checkpointer_->AwaitRoom();
   Turn turn(turns_, kHousekeeping);
   Result<SqliteTransaction> transaction = SqliteTransaction::Begin(*database_);
   if (!transaction.ok()) return transaction.error();

@@ -47,6 +47,7 @@ class SqliteDatasetStore::Writer final : public GenerationWriter {
   // How many of `order` were written.
   Result<std::size_t> WriteChunk(std::span<const core::Record> records,
                                  std::span<const std::size_t> order, Duplicates duplicates) {
+    store_.checkpointer_->AwaitRoom();
     Turn turn(store_.turns_, lane_);
     Result<SqliteTransaction> transaction = SqliteTransaction::Begin(*store_.database_);
     if (!transaction.ok()) return transaction.error();
@@ -180,6 +181,7 @@ Result<WriteResult> SqliteDatasetStore::Write(std::int64_t generation, std::int6
 
   const std::shared_ptr<Changes> changes = ChangesOf(generation);
   MutexLock one_at_a_time(changes->mutex);
+  checkpointer_->SlowDown();
   Turn turn(turns_, lane);
   if (Status status = SetDurable(true); !status.ok()) return status.error();
   Result<WriteResult> written = WriteAll(generation, records, order, duplicates);

@@ -41,6 +41,7 @@ void RememberBefore(sqlite3_file* file, FaultVfs::Unflushed write, std::int64_t 
 }
 
 int Write(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 offset) {
+  Self(file)->vfs->Watch(Self(file)->path);
   switch (Self(file)->vfs->NextWrite()) {
     case FaultVfs::Outcome::kDone:
       RememberBefore(file,

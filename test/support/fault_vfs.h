@@ -9,6 +9,8 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/thread_annotations.h"
@@ -41,6 +43,13 @@ class FaultVfs {
   // When every file is closed: of what was not flushed, in each file, that stays for which `keeps`
   // says so, asked in the order of the writes. Heals.
   void LoseUnflushed(const std::function<bool()>& keeps);
+
+  // Called with the file of each write from here on, on the thread that writes. Before any thread
+  // does.
+  void WatchWrites(std::function<void(std::string_view path)> watch) { watch_ = std::move(watch); }
+  void Watch(const char* path) const {
+    if (watch_ && path != nullptr) watch_(path);
+  }
 
   // Since the start.
   std::int64_t writes() const { return writes_; }
@@ -76,6 +85,7 @@ class FaultVfs {
   std::atomic<std::int64_t> broken_from_flush_ = kNever;
   std::atomic<std::int64_t> off_from_write_ = kNever;
   std::atomic<bool> remembering_ = false;
+  std::function<void(std::string_view path)> watch_;
   Mutex mutex_;
   std::map<std::string, std::vector<Unflushed>> unflushed_ GUARDED_BY(mutex_);
   std::unique_ptr<Registration> registration_;
