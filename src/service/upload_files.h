@@ -61,6 +61,7 @@ class RejectedLinesFile {
   static Result<RejectedLinesFile> Create(const std::string& path);
   Status Add(std::uint64_t line, std::string_view reason, std::string_view text);
   Status Finish() { return file_.Finish(); }
+  std::uint64_t size() const { return file_.size(); }
 
  private:
   OutputFile file_;

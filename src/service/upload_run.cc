@@ -43,7 +43,10 @@ class UploadRun::Checker final : public RecordMaker {
   void Use(const core::RecordFileReader& reader) { reader_ = &reader; }
   Status OnBadRow(std::uint64_t line, std::string_view reason) override {
     ++job_.lines;
-    if (++job_.rejected > Uploads::kMaxRejectedLines) return {};
+    if (++job_.rejected > Uploads::kMaxRejectedLines ||
+        rejected_.size() >= Uploads::kMaxRejectedBytes) {
+      return {};
+    }
     return rejected_.Add(line, reason, reader_->RowText(kShownTextBytes));
   }
   Status Finish() { return rejected_.Finish(); }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <span>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -33,6 +34,7 @@ class Uploads::Impl {
   Status Resume();
   Result<std::unique_ptr<Upload>> Begin(const UploadOptions& options, core::Actor actor);
   Result<core::UploadJob> Find(std::string_view workspace, core::UploadJobId id);
+  Result<std::vector<core::UploadJob>> Newest(std::string_view workspace, std::size_t count);
   Result<Paged<core::UploadJob>> List(std::string_view workspace, const PageRequest& page);
   Result<std::string> RejectedFile(std::string_view workspace, core::UploadJobId id);
   Status Sweep();
@@ -43,6 +45,8 @@ class Uploads::Impl {
   Result<core::UploadJob> Describe(const UploadOptions& options, core::Actor actor);
   void Run(core::UploadJob job);
   Status RemoveStrays();
+  void UseRunning(std::vector<core::UploadJob>& jobs) const;
+  Status Forget(std::span<const core::UploadJob> jobs);
 
   const UploadsOptions options_;
   UploadTable table_;
@@ -195,7 +199,21 @@ Result<core::UploadJob> Uploads::Impl::Find(std::string_view workspace, core::Up
   return *std::move(job);
 }
 
-// All of a workspace's are few: they are kept for days only.
+Result<std::vector<core::UploadJob>> Uploads::Impl::Newest(std::string_view workspace,
+                                                           std::size_t count) {
+  auto jobs = parts_.changes.records().ListJobs(ToLower(workspace), std::nullopt, count);
+  if (jobs.ok()) UseRunning(*jobs);
+  return jobs;
+}
+
+// How far those are that run.
+void Uploads::Impl::UseRunning(std::vector<core::UploadJob>& jobs) const {
+  for (core::UploadJob& job : jobs) {
+    if (std::optional<core::UploadJob> running = table_.Find(job.id)) job = *std::move(running);
+  }
+}
+
+// All of a workspace's are few: Sweep sees to it.
 Result<Paged<core::UploadJob>> Uploads::Impl::List(std::string_view workspace,
                                                    const PageRequest& request) {
   std::vector<core::UploadJob> jobs;
@@ -222,9 +240,7 @@ Result<Paged<core::UploadJob>> Uploads::Impl::List(std::string_view workspace,
     jobs.resize(request.size);
     result.next = PageMark{jobs.back().created_at, jobs.back().id.value};
   }
-  for (core::UploadJob& job : jobs) {
-    if (std::optional<core::UploadJob> running = table_.Find(job.id)) job = *std::move(running);
-  }
+  UseRunning(jobs);
   result.items = std::move(jobs);
   return result;
 }
@@ -245,14 +261,23 @@ Status Uploads::Impl::Sweep() {
     const auto old = parts_.changes.records().FinishedJobsBefore(parts_.changes.clock().Now() -
                                                                  options_.keep_finished);
     if (!old.ok()) return old.error();
-    if (old->empty()) return {};
-    for (const core::UploadJob& job : *old) {
-      ::unlink(RejectedPath(options_.directory, job.id).c_str());
-      if (Status removed = parts_.changes.records().RemoveJob(job.id); !removed.ok()) {
-        return removed;
-      }
-    }
+    if (old->empty()) break;
+    if (Status forgotten = Forget(*old); !forgotten.ok()) return forgotten;
   }
+  for (;;) {
+    const auto many = parts_.changes.records().FinishedJobsBeyond(options_.keep_finished_jobs);
+    if (!many.ok()) return many.error();
+    if (many->empty()) return {};
+    if (Status forgotten = Forget(*many); !forgotten.ok()) return forgotten;
+  }
+}
+
+Status Uploads::Impl::Forget(std::span<const core::UploadJob> jobs) {
+  for (const core::UploadJob& job : jobs) {
+    ::unlink(RejectedPath(options_.directory, job.id).c_str());
+    if (Status removed = parts_.changes.records().RemoveJob(job.id); !removed.ok()) return removed;
+  }
+  return {};
 }
 
 // ---- Uploads
@@ -270,6 +295,11 @@ Result<std::unique_ptr<Upload>> Uploads::Begin(const UploadOptions& options, cor
 
 Result<core::UploadJob> Uploads::Find(std::string_view workspace, core::UploadJobId id) {
   return impl_->Find(workspace, id);
+}
+
+Result<std::vector<core::UploadJob>> Uploads::Newest(std::string_view workspace,
+                                                     std::size_t count) {
+  return impl_->Newest(workspace, count);
 }
 
 Result<Paged<core::UploadJob>> Uploads::List(std::string_view workspace, const PageRequest& page) {

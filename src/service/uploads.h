@@ -8,11 +8,13 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "core/audit.h"
@@ -49,9 +51,11 @@ class Upload {
 
 struct UploadsOptions {
   std::string directory;  // DIR/uploads: on the disk where the records are
+  // Jobs that have ended are kept so long, and of each workspace so many, the last ones.
   std::chrono::hours keep_finished{7 * 24};
+  std::size_t keep_finished_jobs = 500;
   // For the log: a job that failed and not because of its file. On the runner's thread.
-  std::function<void(const core::UploadJob&, const Error&)> on_failure;
+  std::function<void(const core::UploadJob&, const Error&)> on_failure = {};
 };
 
 class Uploads {
@@ -71,13 +75,17 @@ class Uploads {
   // kNotFound also for one of another workspace. `lines`, `rejected` and `stored` move while it
   // runs.
   Result<core::UploadJob> Find(std::string_view workspace, core::UploadJobId id);
+  // The last `count` of a workspace, the newest first.
+  Result<std::vector<core::UploadJob>> Newest(std::string_view workspace, std::size_t count);
   // Oldest first, as all lists (wire.md §9).
   Result<Paged<core::UploadJob>> List(std::string_view workspace, const PageRequest& page);
   // The path of a CSV file with the columns line, reason, text: the lines of the upload that were
-  // left out, or that made it fail, in their order; at most kMaxRejectedLines of them, `text` cut
-  // at 1,024 bytes. kNotFound: no such job, or none was rejected (yet: it is there from VALIDATED
-  // or FAILED on). The file goes when the job is forgotten: open it at once.
+  // left out, or that made it fail, in their order; at most kMaxRejectedLines of them, and none any
+  // more once the file has kMaxRejectedBytes; `text` cut at 1,024 bytes. kNotFound: no such job, or
+  // none was rejected (yet: it is there from VALIDATED or FAILED on). The file goes when the job is
+  // forgotten: open it at once.
   static constexpr std::uint64_t kMaxRejectedLines = 100'000;
+  static constexpr std::uint64_t kMaxRejectedBytes = 8 * 1024 * 1024;
   Result<std::string> RejectedFile(std::string_view workspace, core::UploadJobId id);
 
   // Forgets jobs that ended long ago, with their files. Call it now and then, on the pool.

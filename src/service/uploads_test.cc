@@ -326,6 +326,45 @@ TEST_F(UploadsTest, FinishedJobsAreForgottenAfterAWeek) {
   EXPECT_THAT(house_.Values(), SizeIs(1));
 }
 
+TEST_F(UploadsTest, OfEachWorkspaceOnlyTheLastJobsThatEndedAreKept) {
+  house_.MakeAccount(6, "other");
+  std::vector<core::UploadJobId> jobs;
+  UploadOptions options;
+  options.max_errors = 5;
+  for (int i = 0; i < 4; ++i) {
+    jobs.push_back(SendAndRun(Csv(0, 1) + "B,never,1\n", options).id);
+  }
+  options.workspace = "other";
+  const auto foreign = house_.Send(Csv(0, 1), options);
+  ASSERT_TRUE(foreign.ok());
+  house_.RunJobs();
+  Uploads few(*house_.datasets, *house_.limits, *house_.runner,
+              {.directory = house_.folder() + "/uploads", .keep_finished_jobs = 2});
+  ASSERT_TRUE(few.Sweep().ok());
+  const auto left = few.Newest("ACME", 10);
+  ASSERT_TRUE(left.ok());
+  ASSERT_THAT(*left, SizeIs(2));
+  EXPECT_EQ((*left)[0].id, jobs[3]);
+  EXPECT_EQ((*left)[1].id, jobs[2]);
+  EXPECT_THAT(*few.Newest("acme", 1), SizeIs(1));
+  EXPECT_TRUE(few.Find("other", foreign->id).ok());
+  // Their rejected lines too.
+  EXPECT_THAT(house_.UploadFiles(), SizeIs(2));
+}
+
+TEST_F(UploadsTest, RejectedLinesTakeABoundedPartOfTheDisk) {
+  std::string file = "symbol,date,price\n";
+  const std::string bad = "B,never," + std::string(1'000, 'x') + "\n";
+  constexpr std::uint64_t kLines = 8'500;
+  for (std::uint64_t i = 0; i < kLines; ++i) file += bad;
+  const UploadJob job = SendAndRun(file);
+  EXPECT_EQ(job.rejected, kLines);
+  const auto path = house_.uploads->RejectedFile("acme", job.id);
+  ASSERT_TRUE(path.ok());
+  EXPECT_GT(std::filesystem::file_size(*path), Uploads::kMaxRejectedBytes / 2);
+  EXPECT_LE(std::filesystem::file_size(*path), Uploads::kMaxRejectedBytes + 4'096);
+}
+
 // The folder as it is between any two steps is what a kill would leave: a start with it ends with
 // the whole file once, for a new dataset, one that is overwritten and one that is added to.
 TEST(UploadsKillTest, GoesOnFromEveryStepWithAllOfItOrTheOldAndNeverTwice) {

@@ -181,6 +181,8 @@ class DatasetStore {
   virtual Result<std::vector<core::UploadJob>> UnfinishedJobs() = 0;
   // Finished ones that were last updated before `time`, at most 1,000.
   virtual Result<std::vector<core::UploadJob>> FinishedJobsBefore(Timestamp time) = 0;
+  // Of each workspace the finished ones but for the `keep` that were first put last, at most 1,000.
+  virtual Result<std::vector<core::UploadJob>> FinishedJobsBeyond(std::size_t keep) = 0;
   virtual Status RemoveJob(core::UploadJobId id) = 0;
 
   // The engine's own check, that every finished generation has the records and bytes that were

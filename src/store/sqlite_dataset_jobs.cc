@@ -152,4 +152,12 @@ Result<std::vector<core::UploadJob>> SqliteDatasetStore::FinishedJobsBefore(Time
                   [time](SqliteStatement& select) { select.Bind(1, ToUnixMillis(time)); });
 }
 
+Result<std::vector<core::UploadJob>> SqliteDatasetStore::FinishedJobsBeyond(std::size_t keep) {
+  return ReadJobs(
+      "sequence IN (SELECT sequence FROM (SELECT sequence, ROW_NUMBER() OVER (PARTITION BY "
+      "workspace ORDER BY sequence DESC) AS place FROM jobs WHERE finished = 1) WHERE place > ?1) "
+      "ORDER BY sequence LIMIT 1000",
+      [keep](SqliteStatement& select) { select.Bind(1, static_cast<std::int64_t>(keep)); });
+}
+
 }  // namespace latchkey::store

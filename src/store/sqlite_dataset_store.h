@@ -91,6 +91,7 @@ class SqliteDatasetStore final : public DatasetStore {
                                                 std::size_t limit) override;
   Result<std::vector<core::UploadJob>> UnfinishedJobs() override;
   Result<std::vector<core::UploadJob>> FinishedJobsBefore(Timestamp time) override;
+  Result<std::vector<core::UploadJob>> FinishedJobsBeyond(std::size_t keep) override;
   Status RemoveJob(core::UploadJobId id) override;
   Status CheckIntegrity() override;
   Result<std::unique_ptr<Snapshot>> TakeSnapshot() override;
@@ -149,8 +150,8 @@ class SqliteDatasetStore final : public DatasetStore {
                                   const std::shared_ptr<Changes>& changes) EXCLUDES(turns_);
   Result<DeleteResult> DeleteAll(std::int64_t generation, std::span<const Doomed> doomed)
       REQUIRES(turns_);
-  // The first rows of one generation or layer, as many as one transaction may move or remove; false:
-  // all there are.
+  // The first rows of one generation or layer, as many as one transaction may move or remove;
+  // false: all there are.
   Result<bool> FirstChunk(std::int64_t generation, std::vector<core::Record>& chunk)
       REQUIRES(turns_);
   // Puts a layer's row where it belongs in the generation: what that changes there.

@@ -677,6 +677,10 @@ TEST_P(DatasetStoreConformance, JobsComeBackAsTheyWerePut) {
   EXPECT_THAT(IdsOf(store->ListJobs("nobody", {}, 2)), IsEmpty());
   EXPECT_THAT(IdsOf(store->UnfinishedJobs()), ElementsAre(20));
   EXPECT_THAT(IdsOf(store->FinishedJobsBefore(FromUnixMillis(2030))), ElementsAre(10));
+  // By workspace, and one that has not ended is none of them.
+  EXPECT_THAT(IdsOf(store->FinishedJobsBeyond(2)), IsEmpty());
+  EXPECT_THAT(IdsOf(store->FinishedJobsBeyond(1)), ElementsAre(30));
+  EXPECT_THAT(IdsOf(store->FinishedJobsBeyond(0)), UnorderedElementsAre(30, 10, 40));
   ASSERT_TRUE(store->RemoveJob({10}).ok());
   ASSERT_TRUE(store->RemoveJob({10}).ok());
   EXPECT_THAT(IdsOf(store->ListJobs("acme", {}, 10)), ElementsAre(20, 30));

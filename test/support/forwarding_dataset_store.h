@@ -63,6 +63,9 @@ class ForwardingDatasetStore : public store::DatasetStore {
   Result<std::vector<core::UploadJob>> FinishedJobsBefore(Timestamp time) override {
     return inner_.FinishedJobsBefore(time);
   }
+  Result<std::vector<core::UploadJob>> FinishedJobsBeyond(std::size_t keep) override {
+    return inner_.FinishedJobsBeyond(keep);
+  }
   Status RemoveJob(core::UploadJobId id) override { return inner_.RemoveJob(id); }
   Status CheckIntegrity() override { return inner_.CheckIntegrity(); }
   Result<std::unique_ptr<store::Snapshot>> TakeSnapshot() override { return inner_.TakeSnapshot(); }
