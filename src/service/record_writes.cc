@@ -1,5 +1,7 @@
 #include "service/record_writes.h"
 
+#include <functional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -12,6 +14,9 @@ namespace latchkey::service {
 namespace {
 
 constexpr std::size_t kMaxReported = 100;
+// Of a batch that is staged at once.
+constexpr std::size_t kBatchRecords = 4'096;
+constexpr std::size_t kBatchBytes = 4 * 1024 * 1024;
 // How often a write looks again because the dataset was changed under it.
 constexpr int kMaxAttempts = 5;
 
@@ -75,9 +80,16 @@ class BodyFields final : public core::RecordFileHandler {
   Rejections rejections_;
 };
 
+// What the records of a body are. A body of tiny records takes many times its size as a list, so
+// what is too much for one transaction is counted alone, and read once more when it is staged.
 struct RecordList {
-  std::vector<core::Record> records;
+  std::vector<core::Record> records;  // none where there are too many
+  std::uint64_t count = 0;
   std::uint64_t bytes = 0;  // as the store counts them
+
+  bool many() const {
+    return count > store::kMaxRecordsPerWrite || bytes > store::kMaxBytesPerWrite;
+  }
 };
 
 class BodyRecords final : public RecordMaker {
@@ -96,8 +108,13 @@ class BodyRecords final : public RecordMaker {
   core::Record& Place() override { return record_; }
   Status Take() override {
     ++count_;
+    ++list.count;
     list.bytes += StoredBytes(record_);
-    list.records.push_back(record_);
+    if (!list.many()) {
+      list.records.push_back(record_);
+    } else if (!list.records.empty()) {
+      list.records = {};
+    }
     return {};
   }
 
@@ -105,6 +122,37 @@ class BodyRecords final : public RecordMaker {
   std::uint64_t count_ = 0;
   core::Record record_;
   Rejections rejections_;
+};
+
+// The second reading of many: hands them on in batches. All of them are good.
+class BodyStager final : public RecordMaker {
+ public:
+  using Append = std::function<Status(std::span<const core::Record>)>;
+
+  BodyStager(const core::Dataset& dataset, std::int64_t updated_millis, Append append)
+      : RecordMaker(dataset, updated_millis),
+        append_(std::move(append)),
+        batch_(kBatchRecords, kBatchBytes) {}
+  Status OnBadRow(std::uint64_t /*line*/, std::string_view reason) override {
+    return MakeError(ErrorCode::kInternal, {}, "a record that was good: " + std::string(reason));
+  }
+  Status Flush() {
+    if (batch_.records().empty()) return {};
+    Status appended = append_(batch_.records());
+    batch_.Clear();
+    return appended;
+  }
+
+ protected:
+  core::Record& Place() override { return batch_.Place(); }
+  Status Take() override {
+    batch_.Keep();
+    return batch_.full() ? Flush() : Status{};
+  }
+
+ private:
+  const Append append_;
+  RecordBatch batch_;
 };
 
 Status Read(std::string_view body, core::RecordFileHandler& handler) {
@@ -121,6 +169,15 @@ Result<RecordList> ReadRecords(std::string_view body, const core::Dataset& datas
   if (Status read = Read(body, records); !read.ok()) return read.error();
   if (Status good = records.rejections().AsStatus(); !good.ok()) return good.error();
   return std::move(records.list);
+}
+
+// All of them, in their order.
+Status Stage(const RecordList& list, std::string_view body, const core::Dataset& dataset,
+             std::int64_t updated_millis, const BodyStager::Append& append) {
+  if (!list.many()) return append(list.records);
+  BodyStager stager(dataset, updated_millis, append);
+  if (Status read = Read(body, stager); !read.ok()) return read;
+  return stager.Flush();
 }
 
 bool SameName(const core::Dataset& dataset, const WriteRequest& request) {
@@ -164,20 +221,23 @@ Result<std::optional<WriteReport>> RecordWrites::WriteInto(const EntryPointer& e
   if (!list.ok()) return list.error();
   WriteReport report;
   report.entry = entry;
-  if (list->records.empty()) return std::optional(report);
+  if (list->count == 0) return std::optional(report);
   PlanLimits::Room room = limits_.MakeRoom(dataset.owner);
   if (Status fits = room.Grow(list->bytes); !fits.ok()) return fits.error();
 
   // More than one transaction takes is staged first, while others may write.
   std::unique_ptr<store::LayerWriter> layer;
-  if (list->records.size() > store::kMaxRecordsPerWrite || list->bytes > store::kMaxBytesPerWrite) {
+  if (list->many()) {
     auto begun = changes_.records().BeginLayer(dataset.generation, lane, request.duplicates);
     if (!begun.ok()) {
       if (begun.error().code == ErrorCode::kNotFound) return std::optional<WriteReport>();
       return std::move(begun).error();
     }
     layer = *std::move(begun);
-    if (Status staged = layer->Append(list->records); !staged.ok()) {
+    const Status staged =
+        Stage(*list, request.body, dataset, ToUnixMillis(now),
+              [&layer](std::span<const core::Record> records) { return layer->Append(records); });
+    if (!staged.ok()) {
       if (staged.error().code == ErrorCode::kNotFound) return std::optional<WriteReport>();
       return staged.error();
     }
@@ -218,9 +278,11 @@ Result<WriteReport> RecordWrites::WriteNew(const WriteRequest& request, core::Ac
 
   auto writer = changes_.records().BeginGeneration(dataset.owner.value);
   if (!writer.ok()) return std::move(writer).error();
-  if (Status stored = (*writer)->Append(list->records, request.duplicates); !stored.ok()) {
-    return stored.error();
-  }
+  const Status staged =
+      Stage(*list, request.body, dataset, millis, [&](std::span<const core::Record> records) {
+        return (*writer)->Append(records, request.duplicates);
+      });
+  if (!staged.ok()) return staged.error();
   const Result<store::GenerationSize> size = (*writer)->Finish();
   if (!size.ok()) return size.error();
   dataset.generation = (*writer)->generation();

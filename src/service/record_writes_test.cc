@@ -101,6 +101,40 @@ TEST_F(RecordWritesTest, ManyRecordsAreSeenAtOnceAndSettleIntoTheirPlace) {
   EXPECT_THAT(house_.Values(), SizeIs(2'505));
 }
 
+// More than one batch, with records of one index in different ones.
+TEST_F(RecordWritesTest, OfEqualRecordsFarApartInARequestTheSameCountsAsInASmallOne) {
+  constexpr int kRecords = 9'000;
+  std::string body = "[";
+  for (int i = 0; i < kRecords; ++i) {
+    if (i > 0) body += ",";
+    body += R"({"symbol":"K)" + std::to_string(i % 6'000) + R"(","date":"2026-01-01","price":)" +
+            std::to_string(i) + "}";
+  }
+  body += "]";
+  const struct {
+    store::Duplicates duplicates;
+    std::string_view price;  // of K0, which is the first and the 6,001st
+  } kCases[] = {{store::Duplicates::kReplace, "6000]"}, {store::Duplicates::kIgnore, "0]"}};
+  for (const auto& c : kCases) {
+    // Into a dataset that stands, and one that is made.
+    for (const std::string name : {"PRICES", "FRESH"}) {
+      SCOPED_TRACE(name);
+      const auto written = house_.Write(body, true, c.duplicates, name);
+      ASSERT_TRUE(written.ok()) << written.error().public_text;
+      EXPECT_EQ(written->stored, 6'000U);
+      house_.RunJobs();
+      core::RecordQuery query;
+      query.key = "k0";
+      const auto records = house_.datasets->Query(written->entry->dataset, query, {}, UINT64_MAX);
+      ASSERT_TRUE(records.ok());
+      ASSERT_EQ(records->size(), 1U);
+      EXPECT_THAT(records->front().values, testing::EndsWith(c.price));
+      ASSERT_TRUE(house_.definitions->Remove(written->entry->dataset.id, {}, {}).ok());
+    }
+    house_.MakePrices();
+  }
+}
+
 TEST_F(RecordWritesTest, MakesTheDatasetOnlyWhenAskedTo) {
   const std::string body =
       R"([{"ticker":"A","when":"2026-01-01","volume":1},{"ticker":"B","volume":1.5}])";
