@@ -87,10 +87,10 @@ Target TargetOf(std::string_view workspace, std::string_view dataset, core::Acti
   return target;
 }
 
-Chain::Chain(const Dependencies& dependencies, const DataPlaneOptions& options, Shares& bodies)
+Chain::Chain(const Dependencies& dependencies, const DataPlaneOptions& options, ChainShared& shared)
     : dependencies_(dependencies),
       options_(options),
-      bodies_(bodies),
+      shared_(shared),
       ids_(dependencies.entropy),
       verifier_(dependencies.index),
       catalogue_(dependencies.catalogue),
@@ -176,6 +176,24 @@ Decision Chain::VerifyAgain(Call& call, const Request& request, const Target& ta
   return VerifyAgain(call, FactsOf(call, request, target, entry)).decision;
 }
 
+// The request's views don't last until then; the facts see the target that stands beside them. The
+// chain may be gone by then, its listener's things are not.
+std::function<Decision()> Chain::VerdictOnPool(const Call& call, const Request& request,
+                                               const Target& target) {
+  auto kept = std::make_shared<const Target>(target);
+  EntryPointer entry;
+  const core::Facts facts = FactsOf(call, request, *kept, entry);
+  return [&dependencies = dependencies_, &last_look = shared_.last_look, token = call.token, kept,
+          facts] {
+    core::Facts now = facts;
+    const EntryPointer stands = dependencies.catalogue.Find(
+        kept->workspace, std::string_view(kept->key).substr(kept->workspace.size() + 1));
+    now.dataset_exists = stands != nullptr;
+    now.dataset_test = stands != nullptr && stands->dataset.test;
+    return last_look.Verify(token, now, dependencies.clock.Now());
+  };
+}
+
 // ---- The body
 
 void Chain::ReadVerifiedBody(Exchange& exchange, const Call& begun, Target target,
@@ -192,7 +210,7 @@ void Chain::ReadVerifiedBody(Exchange& exchange, const Call& begun, Target targe
     if (!decision.allowed()) return Refuse(exchange, call, decision);
     if (!question.ok()) return Refuse(exchange, call, question.error());
   }
-  call.held = bodies_.Take(call.lane(), BytesAhead(request, max_bytes));
+  call.held = shared_.bodies.Take(call.lane(), BytesAhead(request, max_bytes));
   if (call.held == nullptr) {
     return Refuse(exchange, call,
                   core::Refuse(Reason::kUnavailable,

@@ -73,10 +73,35 @@ struct Target {
 Target TargetOf(std::string_view workspace, std::string_view dataset,
                 core::Action action = core::Action::kRead, bool creates = false);
 
+// The verdict on the worker pool, where something that was allowed when it was handed in is about
+// to be done. Thread-safe.
+class LastLook {
+ public:
+  explicit LastLook(service::TokenIndex& index) : verifier_(index) {}
+
+  core::Decision Verify(core::TokenId token, const core::Facts& facts, Timestamp now)
+      EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    core::Decision decision = verifier_.VerifyAgain(token, facts, now).decision;
+    verifier_.Quiesce();
+    return decision;
+  }
+
+ private:
+  Mutex mutex_;
+  service::Verifier verifier_ GUARDED_BY(mutex_);
+};
+
+// What all handlers of a listener share; thread-safe.
+struct ChainShared {
+  Shares bodies;  // the bytes of bodies that are held in memory
+  LastLook last_look;
+};
+
 class Chain {
  public:
-  // Borrowed, all of them. `bodies`: the bytes of bodies that are held in memory.
-  Chain(const Dependencies& dependencies, const DataPlaneOptions& options, Shares& bodies);
+  // Borrowed, all of them.
+  Chain(const Dependencies& dependencies, const DataPlaneOptions& options, ChainShared& shared);
 
   Call Begin();
   void OnTick();
@@ -124,6 +149,15 @@ class Chain {
   void OnPool(http::Exchange& exchange, const Call& call, std::function<T()> work,
               std::function<void(http::Exchange&, Call&, T&)> done);
 
+  // The same for what changes something: it may have waited for its turn, so the verdict is asked
+  // once more where it begins, and `work` is left out if it is no.
+  template <typename T>
+  void Act(http::Exchange& exchange, const Call& call, const Target& target,
+           std::function<T()> work, std::function<void(http::Exchange&, Call&, T&)> done);
+  // That verdict, to be asked on the pool.
+  std::function<core::Decision()> VerdictOnPool(const Call& call, const http::Request& request,
+                                                const Target& target);
+
   // Who asks, for the audit log.
   static core::Actor ActorOf(const Call& call);
 
@@ -158,7 +192,7 @@ class Chain {
 
   const Dependencies& dependencies_;
   const DataPlaneOptions& options_;
-  Shares& bodies_;
+  ChainShared& shared_;
   RequestIds ids_;
   service::Verifier verifier_;
   service::Catalogue::Reader catalogue_;
@@ -196,6 +230,26 @@ void Chain::OnPool(http::Exchange& exchange, const Call& call, std::function<T()
     });
   });
   if (!taken) RefuseBusy(exchange, call);
+}
+
+template <typename T>
+void Chain::Act(http::Exchange& exchange, const Call& call, const Target& target,
+                std::function<T()> work, std::function<void(http::Exchange&, Call&, T&)> done) {
+  struct Outcome {
+    core::Decision decision;
+    std::optional<T> result;
+  };
+  OnPool<Outcome>(
+      exchange, call,
+      [verdict = VerdictOnPool(call, exchange.request(), target), work = std::move(work)] {
+        Outcome outcome{verdict(), std::nullopt};
+        if (outcome.decision.allowed()) outcome.result.emplace(work());
+        return outcome;
+      },
+      [this, done = std::move(done)](http::Exchange& later, Call& at, Outcome& outcome) {
+        if (!outcome.decision.allowed()) return Refuse(later, at, outcome.decision);
+        done(later, at, *outcome.result);
+      });
 }
 
 }  // namespace latchkey::gateway

@@ -60,16 +60,15 @@ void DatasetsApi::Show(Exchange& exchange, Call& call, const Destination& to,
 void DatasetsApi::Create(Exchange& exchange, Call& call, const Destination& to,
                          std::string_view parameters) {
   // Its name stands in the body; the right is the workspace's.
+  const Target target = TargetOf(to.workspace, {}, core::Action::kDefine, true);
   chain_.ReadVerifiedBody(
-      exchange, call, TargetOf(to.workspace, {}, core::Action::kDefine, true),
-      RefuseParameters(parameters), kMaxDefinitionBodyBytes,
-      [this, workspace = ToLower(to.workspace)](Exchange& read, Call& verified, const EntryPointer&,
-                                                std::string_view body) {
-        CreateFrom(read, verified, workspace, body);
+      exchange, call, target, RefuseParameters(parameters), kMaxDefinitionBodyBytes,
+      [this, target](Exchange& read, Call& verified, const EntryPointer&, std::string_view body) {
+        CreateFrom(read, verified, target, body);
       });
 }
 
-void DatasetsApi::CreateFrom(Exchange& exchange, Call& call, const std::string& workspace,
+void DatasetsApi::CreateFrom(Exchange& exchange, Call& call, const Target& target,
                              std::string_view text) {
   Result<DefinitionBody> body = ParseDefinition(text);
   if (!body.ok()) return chain_.Refuse(exchange, call, body.error());
@@ -80,7 +79,7 @@ void DatasetsApi::CreateFrom(Exchange& exchange, Call& call, const std::string& 
                                                                   " is missing in the definition"));
   }
   service::NewDataset dataset;
-  dataset.workspace = workspace;
+  dataset.workspace = target.workspace;
   dataset.name = *std::move(body->dataset_id);
   dataset.title = std::move(body->title);
   dataset.source = std::move(body->source).value_or("");
@@ -88,8 +87,8 @@ void DatasetsApi::CreateFrom(Exchange& exchange, Call& call, const std::string& 
   dataset.key_field = std::move(body->key).value_or("");
   dataset.subkey_field = std::move(body->subkey).value_or("");
   dataset.date_field = std::move(body->date).value_or("");
-  chain_.OnPool<Changed>(
-      exchange, call,
+  chain_.Act<Changed>(
+      exchange, call, target,
       [&definitions = chain_.dependencies().definitions, dataset = std::move(dataset),
        actor = Chain::ActorOf(call)] { return definitions.Create(dataset, actor); },
       [this](Exchange& done, Call& at, Changed& created) {
@@ -124,35 +123,38 @@ Result<service::DatasetPatch> PatchOf(DefinitionBody body, const core::Dataset& 
 
 void DatasetsApi::Change(Exchange& exchange, Call& call, const Destination& to,
                          std::string_view parameters) {
+  const Target target = TargetOf(to.workspace, to.dataset, core::Action::kDefine);
   chain_.ReadVerifiedBody(
-      exchange, call, TargetOf(to.workspace, to.dataset, core::Action::kDefine),
-      RefuseParameters(parameters), kMaxDefinitionBodyBytes,
-      [this](Exchange& read, Call& verified, const EntryPointer& entry, std::string_view text) {
+      exchange, call, target, RefuseParameters(parameters), kMaxDefinitionBodyBytes,
+      [this, target](Exchange& read, Call& verified, const EntryPointer& entry,
+                     std::string_view text) {
         Result<DefinitionBody> body = ParseDefinition(text);
         if (!body.ok()) return chain_.Refuse(read, verified, body.error());
         Result<service::DatasetPatch> patch = PatchOf(*std::move(body), entry->dataset);
         if (!patch.ok()) return chain_.Refuse(read, verified, patch.error());
-        Submit(read, verified, entry->dataset.id, *std::move(patch), "Dataset has been updated");
+        Submit(read, verified, target, entry->dataset.id, *std::move(patch),
+               "Dataset has been updated");
       });
 }
 
 void DatasetsApi::Rename(Exchange& exchange, Call& call, const Destination& to,
                          std::string_view parameters) {
   EntryPointer entry;
-  const Decision decision = chain_.Verify(
-      call, exchange.request(), TargetOf(to.workspace, to.dataset, core::Action::kDefine), entry);
+  const Target target = TargetOf(to.workspace, to.dataset, core::Action::kDefine);
+  const Decision decision = chain_.Verify(call, exchange.request(), target, entry);
   if (!decision.allowed()) return chain_.Refuse(exchange, call, decision);
   const Status refused = RefuseParameters(parameters);
   if (!refused.ok()) return chain_.Refuse(exchange, call, refused.error());
   service::DatasetPatch patch;
   patch.name = std::string(to.new_name);
-  Submit(exchange, call, entry->dataset.id, std::move(patch), "Dataset has been renamed");
+  Submit(exchange, call, target, entry->dataset.id, std::move(patch), "Dataset has been renamed");
 }
 
-void DatasetsApi::Submit(Exchange& exchange, const Call& call, core::DatasetId id,
-                         service::DatasetPatch patch, std::string_view message) {
-  chain_.OnPool<Changed>(
-      exchange, call,
+void DatasetsApi::Submit(Exchange& exchange, const Call& call, const Target& target,
+                         core::DatasetId id, service::DatasetPatch patch,
+                         std::string_view message) {
+  chain_.Act<Changed>(
+      exchange, call, target,
       [&definitions = chain_.dependencies().definitions, id, patch = std::move(patch),
        actor = Chain::ActorOf(call)] { return definitions.Change(id, patch, std::nullopt, actor); },
       [this, message = std::string(message)](Exchange& done, Call& at, Changed& changed) {
@@ -164,13 +166,13 @@ void DatasetsApi::Submit(Exchange& exchange, const Call& call, core::DatasetId i
 void DatasetsApi::Remove(Exchange& exchange, Call& call, const Destination& to,
                          std::string_view parameters) {
   EntryPointer entry;
-  const Decision decision = chain_.Verify(
-      call, exchange.request(), TargetOf(to.workspace, to.dataset, core::Action::kDefine), entry);
+  const Target target = TargetOf(to.workspace, to.dataset, core::Action::kDefine);
+  const Decision decision = chain_.Verify(call, exchange.request(), target, entry);
   if (!decision.allowed()) return chain_.Refuse(exchange, call, decision);
   const Status refused = RefuseParameters(parameters);
   if (!refused.ok()) return chain_.Refuse(exchange, call, refused.error());
-  chain_.OnPool<Status>(
-      exchange, call,
+  chain_.Act<Status>(
+      exchange, call, target,
       [&definitions = chain_.dependencies().definitions, id = entry->dataset.id,
        actor = Chain::ActorOf(call)] { return definitions.Remove(id, std::nullopt, actor); },
       [this, name = entry->dataset.name](Exchange& done, Call& at, Status& removed) {

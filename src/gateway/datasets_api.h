@@ -34,9 +34,9 @@ class DatasetsApi {
               std::string_view parameters);
 
  private:
-  void CreateFrom(http::Exchange& exchange, Call& call, const std::string& workspace,
+  void CreateFrom(http::Exchange& exchange, Call& call, const Target& target,
                   std::string_view body);
-  void Submit(http::Exchange& exchange, const Call& call, core::DatasetId id,
+  void Submit(http::Exchange& exchange, const Call& call, const Target& target, core::DatasetId id,
               service::DatasetPatch patch, std::string_view message);
 
   Chain& chain_;

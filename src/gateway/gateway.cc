@@ -33,11 +33,11 @@ using http::Request;
 class DataHandler final : public http::Handler {
  public:
   DataHandler(const Dependencies& dependencies, const DataPlaneOptions& options,
-              const Routes& routes, Shares& bodies, UploadStreams& streams)
+              const Routes& routes, ChainShared& shared, UploadStreams& streams)
       : options_(options),
         routes_(routes),
         streams_(streams),
-        chain_(dependencies, options, bodies),
+        chain_(dependencies, options, shared),
         cache_(options.answer_cache_bytes, dependencies.entropy.Below(UINT64_MAX),
                dependencies.entropy.Below(UINT64_MAX)),
         reads_(chain_, cache_),
@@ -165,14 +165,16 @@ void DataHandler::Dispatch(Exchange& exchange, Call& call, const Destination& to
 
 struct DataPlane::Shared {
   Shared(const Dependencies& dependencies, const DataPlaneOptions& options)
-      : bodies(std::max<std::uint64_t>(options.max_held_body_bytes, options.max_record_body_bytes),
-               std::max<std::uint64_t>(options.max_held_body_bytes_of_account,
-                                       options.max_record_body_bytes)),
+      : chain{Shares(std::max<std::uint64_t>(options.max_held_body_bytes,
+                                             options.max_record_body_bytes),
+                     std::max<std::uint64_t>(options.max_held_body_bytes_of_account,
+                                             options.max_record_body_bytes)),
+              LastLook(dependencies.index)},
         streams(dependencies.pool, options.max_uploads_at_once,
                 options.max_uploads_at_once_of_account) {}
 
   const Routes routes;
-  Shares bodies;
+  ChainShared chain;
   UploadStreams streams;
 };
 
@@ -184,7 +186,7 @@ DataPlane::DataPlane(const Dependencies& dependencies, DataPlaneOptions options)
 DataPlane::~DataPlane() = default;
 
 std::unique_ptr<http::Handler> DataPlane::MakeHandler(int /*thread*/) {
-  return std::make_unique<DataHandler>(dependencies_, options_, shared_->routes, shared_->bodies,
+  return std::make_unique<DataHandler>(dependencies_, options_, shared_->routes, shared_->chain,
                                        shared_->streams);
 }
 

@@ -217,6 +217,80 @@ TEST_F(GatewayWritesTest, ATokenRemovedWhileTheBodyComesWritesNothing) {
   }
 }
 
+constexpr std::string_view kFunds =
+    R"({"dataset":{"datasetId":"FUNDS","title":"Funds","schema":{"type":"object","properties":)"
+    R"({"symbol":{"type":"string"},"date":{"type":"date"},"nav":{"type":"number"}},)"
+    R"("required":["symbol"]},"columnMapping":{"key":"symbol","date":"date"}}})";
+
+// What was allowed when it came may wait for its turn on the pool.
+TEST_F(GatewayWritesTest, ATokenDisabledWhileItsChangeWaitsChangesNothing) {
+  Start({}, 1);
+  const MadeToken other = SecretToken();
+  ASSERT_EQ(Post(WithToken(kRecord, other), kTwo).status, 200);
+  const std::string_view three = R"([{"symbol":"C","date":"2010-01-03","price":3}])";
+  const struct {
+    std::string_view method;
+    std::string_view target;
+    std::string_view body;
+  } kCases[] = {
+      {"POST", kRecord, three},
+      {"POST", "/v1/data/acme/PRICES", three},
+      {"DELETE", "/v1/data/acme/PRICES/A", ""},
+      {"POST", "/v1/datasets/acme", kFunds},
+      {"PATCH", "/v1/datasets/acme/PRICES", R"({"title":"New"})"},
+      {"PUT", "/v1/datasets/acme/PRICES/OTHER", ""},
+      {"DELETE", "/v1/datasets/acme/PRICES", ""},
+  };
+  for (const auto& c : kCases) {
+    SCOPED_TRACE(std::string(c.method).append(" ").append(c.target));
+    MadeToken token = SecretToken();
+    std::promise<void> begun;
+    std::promise<void> release;
+    ASSERT_TRUE(pool_->Submit(0, [&] {
+      begun.set_value();
+      release.get_future().wait();
+    }));
+    begun.get_future().wait();
+    test::SocketClient client(port_);
+    ASSERT_TRUE(client.Send(Head(c.method, WithToken(c.target, token),
+                                 "Content-Length: " + std::to_string(c.body.size()) + "\r\n")
+                                .append(c.body)));
+    while (pool_->Queued() == 0) std::this_thread::yield();
+    token.token.enabled = false;
+    index_.Put(token.token);
+    release.set_value();
+    EXPECT_EQ(Answer(client.ReadAnswer(false)).Field("Latchkey-Reason"), "token_disabled");
+  }
+  EXPECT_EQ(Prices(other), R"([{"price":2},{"price":1}])");
+  EXPECT_EQ(Ask(WithToken("/v1/jobs/acme/ingest", other)).body, "[]");
+  const std::string definitions = Ask(WithToken("/v1/datasets/acme", other)).body;
+  EXPECT_THAT(definitions, StartsWith(R"([{"datasetId":"PRICES","title":"PRICES")"));
+  EXPECT_THAT(definitions, Not(HasSubstr("FUNDS")));
+}
+
+TEST_F(GatewayWritesTest, ATestTokenSeesTheJobsOfTestDataAlone) {
+  Import("rich", "SHOWN", "symbol,date,price\nA,2010-01-01,1\n", 1, true);
+  Start();
+  const MadeToken live = SecretToken(2);
+  const MadeToken tried = MakeToken(core::TokenKind::kSecret, 2, core::Environment::kTest);
+  const std::string_view csv = "symbol,date,price\nB,2010-01-01,1\nC,2010-01-01,dear\n";
+  ASSERT_EQ(Post(WithToken("/v1/record/rich/HIDDEN", live), kTwo).status, 200);
+  const Answer hidden =
+      AwaitJob(Post(WithToken("/v1/data/rich/HIDDEN?maximumValidationErrors=1", live), csv), live);
+  const Answer shown =
+      AwaitJob(Post(WithToken("/v1/data/rich/SHOWN?maximumValidationErrors=1", tried), csv), tried);
+  ASSERT_EQ(JsonText(hidden.body, "status"), "INGESTED") << hidden.body;
+  ASSERT_EQ(JsonText(shown.body, "status"), "INGESTED") << shown.body;
+  for (const char* url : {"jobUrl", "rejectedUrl"}) {
+    EXPECT_EQ(Ask(WithToken(JsonText(shown.body, url), tried)).status, 200) << url;
+    EXPECT_EQ(Ask(WithToken(JsonText(hidden.body, url), live)).status, 200) << url;
+    EXPECT_EQ(Ask(WithToken(JsonText(hidden.body, url), tried)).Field("Latchkey-Reason"),
+              "token_wrong_environment")
+        << url;
+  }
+  EXPECT_EQ(Ask(WithToken("/v1/jobs/rich/ingest", tried)).body, "[" + shown.body + "]");
+}
+
 TEST_F(GatewayWritesTest, AnOldPostBringsItsTokenInTheBody) {
   Start();
   const MadeToken token = SecretToken();
@@ -281,11 +355,6 @@ TEST_F(GatewayWritesTest, DeletesWhatThePathNamesAndSaysHowMany) {
 }
 
 // ---- definitions
-
-constexpr std::string_view kFunds =
-    R"({"dataset":{"datasetId":"FUNDS","title":"Funds","schema":{"type":"object","properties":)"
-    R"({"symbol":{"type":"string"},"date":{"type":"date"},"nav":{"type":"number"}},)"
-    R"("required":["symbol"]},"columnMapping":{"key":"symbol","date":"date"}}})";
 
 TEST_F(GatewayWritesTest, DatasetsAreCreatedShownChangedRenamedAndRemoved) {
   Start();

@@ -69,14 +69,14 @@ void RecordWritesApi::Write(Exchange& exchange, Call& call, const Destination& t
   const Result<WriteOptions> options = ReadWriteOptions(raw);
   const Status question = options.ok() ? Status() : Status(options.error());
   const bool creates = CreatesOnDemand(raw);
+  const Target target = TargetOf(to.workspace, to.dataset, core::Action::kWrite, creates);
   chain_.ReadVerifiedBody(
-      exchange, call, TargetOf(to.workspace, to.dataset, core::Action::kWrite, creates), question,
-      chain_.options().max_record_body_bytes,
-      [this, options = options.ok() ? *options : WriteOptions(),
+      exchange, call, target, question, chain_.options().max_record_body_bytes,
+      [this, target, options = options.ok() ? *options : WriteOptions(),
        workspace = std::string(to.workspace), name = std::string(to.dataset)](
           Exchange& read, Call& verified, const EntryPointer&, std::string_view body) {
-        chain_.OnPool<Result<service::WriteReport>>(
-            read, verified,
+        chain_.Act<Result<service::WriteReport>>(
+            read, verified, target,
             // A copy: the connection's may go while the pool works.
             [&writes = chain_.dependencies().record_writes, options, workspace, name,
              text = std::make_shared<const std::string>(body), actor = Chain::ActorOf(verified)] {
@@ -151,13 +151,13 @@ Result<store::DeleteRange> ReadDeleteRange(const Destination& to, std::string_vi
 void RecordWritesApi::Delete(Exchange& exchange, Call& call, const Destination& to,
                              std::string_view parameters) {
   EntryPointer entry;
-  const Decision decision = chain_.Verify(
-      call, exchange.request(), TargetOf(to.workspace, to.dataset, core::Action::kDelete), entry);
+  const Target target = TargetOf(to.workspace, to.dataset, core::Action::kDelete);
+  const Decision decision = chain_.Verify(call, exchange.request(), target, entry);
   if (!decision.allowed()) return chain_.Refuse(exchange, call, decision);
   Result<store::DeleteRange> range = ReadDeleteRange(to, parameters, entry->dataset);
   if (!range.ok()) return chain_.Refuse(exchange, call, range.error());
-  chain_.OnPool<Result<std::uint64_t>>(
-      exchange, call,
+  chain_.Act<Result<std::uint64_t>>(
+      exchange, call, target,
       [&writes = chain_.dependencies().record_writes, id = entry->dataset.id,
        range = *std::move(range)] { return writes.Delete(id, range); },
       [this](Exchange& done, Call& at, Result<std::uint64_t>& deleted) {

@@ -1,6 +1,7 @@
 #include "gateway/uploads_api.h"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -19,7 +20,6 @@ using core::Reason;
 using http::Exchange;
 
 constexpr std::size_t kMaxQueuedBytes = 1024 * 1024;
-constexpr std::size_t kJobsPerPage = 500;
 constexpr std::uint64_t kMaxJobs = 500;  // of one answer
 
 Result<service::UploadOptions> ReadUploadOptions(const Destination& to, std::string_view raw) {
@@ -119,6 +119,7 @@ class UploadStreams::Stream : public std::enable_shared_from_this<Stream> {
       const MutexLock lock(mutex_);
       if (over_) return;  // its answer is on the way
       (decision.allowed() ? ended_ : aborted_) = true;
+      verdict_ = chain_.VerdictOnPool(call, exchange.request(), target_);
       claimed = ClaimJob();
     }
     if (!decision.allowed()) chain_.Refuse(exchange, call, decision);
@@ -136,6 +137,7 @@ class UploadStreams::Stream : public std::enable_shared_from_this<Stream> {
     bool resume = false;
     bool last = false;
     bool given_up = false;
+    std::function<Decision()> verdict;
     {
       const MutexLock lock(mutex_);
       if (aborted_ || deferred_.Abandoned()) {
@@ -147,6 +149,7 @@ class UploadStreams::Stream : public std::enable_shared_from_this<Stream> {
         bytes.swap(queued_);
         resume = std::exchange(paused_, false);
         last = ended_;
+        verdict = verdict_;
       }
     }
     if (given_up) {
@@ -159,10 +162,32 @@ class UploadStreams::Stream : public std::enable_shared_from_this<Stream> {
       if (Status fed = upload_->Feed(bytes); !fed.ok()) return Finish(std::move(fed).error());
     }
     if (!last) return Schedule();
+    // It may have waited for its turn since.
+    if (Decision decision = verdict(); !decision.allowed()) return GiveUp(std::move(decision));
     Finish(upload_->Finish());
   }
 
+  void GiveUp(Decision decision) EXCLUDES(mutex_) {
+    Leave();
+    deferred_.Post([&chain = chain_, call = call_,
+                    decision = std::move(decision)](Exchange& exchange) mutable {
+      call.now = chain.dependencies().clock.Now();
+      chain.Refuse(exchange, call, decision);
+    });
+  }
+
   void Finish(Result<core::UploadJob> job) EXCLUDES(mutex_) {
+    Leave();
+    deferred_.Post(
+        [&chain = chain_, call = call_, job = std::move(job)](Exchange& exchange) mutable {
+          call.now = chain.dependencies().clock.Now();
+          if (!job.ok()) return chain.Refuse(exchange, call, job.error());
+          chain.AnswerJson(exchange, call, UploadTakenJson(*job));
+        });
+  }
+
+  // Before the answer.
+  void Leave() EXCLUDES(mutex_) {
     upload_.reset();
     {
       const MutexLock lock(mutex_);
@@ -170,14 +195,8 @@ class UploadStreams::Stream : public std::enable_shared_from_this<Stream> {
       queued_.clear();
       queued_.shrink_to_fit();
     }
-    // Before the answer: its client may send the next file at once.
+    // Its client may send the next file at once.
     place_.reset();
-    deferred_.Post(
-        [&chain = chain_, call = call_, job = std::move(job)](Exchange& exchange) mutable {
-          call.now = chain.dependencies().clock.Now();
-          if (!job.ok()) return chain.Refuse(exchange, call, job.error());
-          chain.AnswerJson(exchange, call, UploadTakenJson(*job));
-        });
   }
 
   UploadStreams& streams_;
@@ -198,6 +217,7 @@ class UploadStreams::Stream : public std::enable_shared_from_this<Stream> {
   bool job_ GUARDED_BY(mutex_) = false;     // one is queued, stalled or running
   bool paused_ GUARDED_BY(mutex_) = false;  // the connection waits for ResumeBody
   bool ended_ GUARDED_BY(mutex_) = false;
+  std::function<Decision()> verdict_ GUARDED_BY(mutex_);  // once it has ended
   bool aborted_ GUARDED_BY(mutex_) = false;
   bool over_ GUARDED_BY(mutex_) = false;  // answered or given up; the place is free
 };
@@ -284,8 +304,12 @@ void UploadsApi::Job(Exchange& exchange, Call& call, const Destination& to,
       },
       [this, to_workspace = ToLower(to.workspace)](Exchange& done, Call& at,
                                                    Result<core::UploadJob>& job) {
-        if (!VerifyWorkspaceAgain(done, at, to_workspace)) return;
+        const auto environment = VerifyWorkspaceAgain(done, at, to_workspace);
+        if (!environment) return;
         if (!job.ok()) return chain_.Refuse(done, at, job.error());
+        if (!IsShownTo(*environment, *job)) {
+          return chain_.Refuse(done, at, core::Refuse(Reason::kTokenWrongEnvironment));
+        }
         chain_.AnswerJson(done, at, UploadJobJson(*job));
       });
 }
@@ -304,24 +328,16 @@ void UploadsApi::Jobs(Exchange& exchange, Call& call, const Destination& to, std
       exchange, call,
       [&uploads = chain_.dependencies().uploads, workspace = ToLower(to.workspace),
        most = std::min(limit, last), oldest_first]() -> Result<Jobs> {
-        // They are kept for days only, so all of them are few.
-        Jobs jobs;
-        service::PageRequest page;
-        page.size = kJobsPerPage;
-        do {
-          Result<service::Paged<core::UploadJob>> some = uploads.List(workspace, page);
-          if (!some.ok()) return std::move(some).error();
-          for (core::UploadJob& job : some->items) jobs.push_back(std::move(job));
-          if (jobs.size() > 2 * kMaxJobs) jobs.erase(jobs.begin(), jobs.end() - kMaxJobs);
-          page.after = some->next;
-        } while (page.after);
-        if (jobs.size() > most) jobs.erase(jobs.begin(), jobs.end() - static_cast<long>(most));
-        if (!oldest_first) std::reverse(jobs.begin(), jobs.end());
+        Result<Jobs> jobs = uploads.Newest(workspace, most);
+        if (jobs.ok() && oldest_first) std::reverse(jobs->begin(), jobs->end());
         return jobs;
       },
       [this, workspace = ToLower(to.workspace)](Exchange& done, Call& at, Result<Jobs>& jobs) {
-        if (!VerifyWorkspaceAgain(done, at, workspace)) return;
+        const auto environment = VerifyWorkspaceAgain(done, at, workspace);
+        if (!environment) return;
         if (!jobs.ok()) return chain_.Refuse(done, at, jobs.error());
+        std::erase_if(*jobs,
+                      [&](const core::UploadJob& job) { return !IsShownTo(*environment, job); });
         chain_.AnswerJson(done, at, UploadJobsJson(*jobs));
       });
 }
@@ -333,33 +349,46 @@ void UploadsApi::Rejected(Exchange& exchange, Call& call, const Destination& to,
   if (!refused.ok()) return chain_.Refuse(exchange, call, refused.error());
   const std::optional<core::UploadJobId> id = core::UploadJobId::Parse(to.job);
   if (!id) return chain_.Refuse(exchange, call, NoSuchJob());
-  using File = std::shared_ptr<std::unique_ptr<http::BodySource>>;
+  struct File {
+    core::UploadJob job;
+    std::unique_ptr<http::BodySource> source;
+  };
   chain_.OnPool<Result<File>>(
       exchange, call,
       [&uploads = chain_.dependencies().uploads, workspace = ToLower(to.workspace),
        id = *id]() -> Result<File> {
+        Result<core::UploadJob> job = uploads.Find(workspace, id);
+        if (!job.ok()) return std::move(job).error();
         Result<std::string> path = uploads.RejectedFile(workspace, id);
         if (!path.ok()) return std::move(path).error();
         Result<std::unique_ptr<http::BodySource>> file = http::OpenFileSource(*path);
         if (!file.ok()) return std::move(file).error();
-        return std::make_shared<std::unique_ptr<http::BodySource>>(*std::move(file));
+        return File{*std::move(job), *std::move(file)};
       },
       [this, workspace = ToLower(to.workspace)](Exchange& done, Call& at, Result<File>& file) {
-        if (!VerifyWorkspaceAgain(done, at, workspace)) return;
+        const auto environment = VerifyWorkspaceAgain(done, at, workspace);
+        if (!environment) return;
         if (!file.ok()) return chain_.Refuse(done, at, file.error());
-        AnswerFile(done, at, std::move(**file));
+        if (!IsShownTo(*environment, file->job)) {
+          return chain_.Refuse(done, at, core::Refuse(Reason::kTokenWrongEnvironment));
+        }
+        AnswerFile(done, at, std::move(file->source));
       });
 }
 
-bool UploadsApi::VerifyWorkspaceAgain(Exchange& exchange, Call& call,
-                                      const std::string& workspace) {
-  Target target;
-  target.workspace = workspace;
-  target.whole_workspace = true;
-  EntryPointer entry;
-  const Decision decision = chain_.VerifyAgain(call, exchange.request(), target, entry);
-  if (!decision.allowed()) chain_.Refuse(exchange, call, decision);
-  return decision.allowed();
+std::optional<core::Environment> UploadsApi::VerifyWorkspaceAgain(Exchange& exchange, Call& call,
+                                                                  const std::string& workspace) {
+  const service::Verdict verdict =
+      chain_.VerifyAgain(call, WorkspaceFacts(exchange.request(), call.client, workspace));
+  if (verdict.decision.allowed()) return verdict.token->environment;
+  chain_.Refuse(exchange, call, verdict.decision);
+  return std::nullopt;
+}
+
+bool UploadsApi::IsShownTo(core::Environment environment, const core::UploadJob& job) {
+  if (environment == core::Environment::kLive) return true;
+  const EntryPointer entry = chain_.Find(DatasetKey(job.workspace, job.dataset));
+  return entry != nullptr && entry->dataset.test;
 }
 
 void UploadsApi::AnswerFile(Exchange& exchange, const Call& call,

@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/thread_annotations.h"
+#include "core/token.h"
 #include "env/shares.h"
 #include "env/worker_pool.h"
 #include "gateway/chain.h"
@@ -62,7 +64,12 @@ class UploadsApi {
  private:
   // False: refused.
   bool VerifyWorkspace(http::Exchange& exchange, Call& call, const Destination& to);
-  bool VerifyWorkspaceAgain(http::Exchange& exchange, Call& call, const std::string& workspace);
+  // The environment of the token, or nothing: refused.
+  std::optional<core::Environment> VerifyWorkspaceAgain(http::Exchange& exchange, Call& call,
+                                                        const std::string& workspace);
+  // A job tells of its records, rejected ones in full: a test token sees those of datasets alone
+  // that it may read (wire.md §8).
+  bool IsShownTo(core::Environment environment, const core::UploadJob& job);
   void AnswerFile(http::Exchange& exchange, const Call& call,
                   std::unique_ptr<http::BodySource> file);
 
