@@ -30,6 +30,7 @@ Result<EntryPointer> DatasetDefinitions::Create(
   dataset.date_field = fresh.date_field;
   dataset.weight = fresh.weight;
   dataset.test = fresh.test;
+  if (dataset.fields.empty()) return InvalidField("fields", "at least one is needed");
   if (Status found = ResolveIndex(dataset); !found.ok()) return found.error();
   if (Status holds = core::CheckDataset(dataset); !holds.ok()) return holds.error();
   if (changes_.catalogue().Find(dataset.workspace, dataset.name) != nullptr) {

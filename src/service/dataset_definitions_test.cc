@@ -55,6 +55,7 @@ TEST_F(DatasetDefinitionsTest, RefusesWhatCantHoldAndNamesTheField) {
     const char* field;
     std::function<void(NewDataset&)> spoil;
   } const cases[] = {
+      {"fields", [](NewDataset& d) { d.fields.clear(); }},
       {"key", [](NewDataset& d) { d.key_field = "none"; }},
       {"date", [](NewDataset& d) { d.date_field = "price"; }},
       {"name", [](NewDataset& d) { d.name = "_system"; }},
