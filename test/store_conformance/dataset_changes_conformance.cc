@@ -680,7 +680,7 @@ TEST_P(DatasetStoreConformance, JobsComeBackAsTheyWerePut) {
   // By workspace, and one that has not ended is none of them.
   EXPECT_THAT(IdsOf(store->FinishedJobsBeyond(2)), IsEmpty());
   EXPECT_THAT(IdsOf(store->FinishedJobsBeyond(1)), ElementsAre(30));
-  EXPECT_THAT(IdsOf(store->FinishedJobsBeyond(0)), UnorderedElementsAre(30, 10, 40));
+  EXPECT_THAT(IdsOf(store->FinishedJobsBeyond(0)), ElementsAre(30, 10, 40));
   ASSERT_TRUE(store->RemoveJob({10}).ok());
   ASSERT_TRUE(store->RemoveJob({10}).ok());
   EXPECT_THAT(IdsOf(store->ListJobs("acme", {}, 10)), ElementsAre(20, 30));
