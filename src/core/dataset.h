@@ -68,7 +68,7 @@ struct Dataset {
   std::int64_t generation = 0;
   Timestamp created_at{};
   Timestamp updated_at{};
-  std::int64_t version = 1;  // one more with each change of definition or records
+  std::int64_t version = 1;  // one more with each change of the definition or of `generation`
 
   // The index of a field by its name (with case), or -1.
   int FieldIndex(std::string_view name) const;

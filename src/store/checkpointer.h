@@ -11,6 +11,16 @@
 
 namespace latchkey::store {
 
+// Pages of the log.
+struct CheckpointLimits {
+  int beside = 8'000;    // from here on the thread moves. Fewer: pages that are written often are
+                         // moved more often than they need be; more: each move holds the disk
+                         // for longer
+  int at_most = 24'000;  // from here on the log shall start over
+  int few = 1'000;       // what a writer moves himself for that
+  int far_too_many = 200'000;  // from here on every writer is slowed down
+};
+
 // A thread and a connection of its own. Its checkpoints are passive: no reader and no writer waits
 // for them. The log starts over when everything in it has been moved and no reader needs it; under
 // commits without a pause a checkpoint beside them never meets the last of them, so, once the log
@@ -21,19 +31,9 @@ namespace latchkey::store {
 // back for it is moved by the thread afterwards, not by the writers.
 class Checkpointer {
  public:
-  // Pages of the log.
-  struct Limits {
-    int beside = 8'000;    // from here on the thread moves. Fewer: pages that are written often are
-                           // moved more often than they need be; more: each move holds the disk
-                           // for longer
-    int at_most = 24'000;  // from here on the log shall start over
-    int few = 1'000;       // what a writer moves himself for that
-    int far_too_many = 200'000;  // from here on every writer is slowed down
-  };
+  using Limits = CheckpointLimits;
 
   // `database` is a connection for reading to the writer's file.
-  explicit Checkpointer(std::unique_ptr<SqliteDatabase> database)
-      : Checkpointer(std::move(database), Limits()) {}
   Checkpointer(std::unique_ptr<SqliteDatabase> database, Limits limits);
   ~Checkpointer();
   Checkpointer(const Checkpointer&) = delete;

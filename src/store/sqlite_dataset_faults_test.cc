@@ -43,7 +43,9 @@ class SqliteDatasetFaultsTest : public testing::Test {
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
   std::unique_ptr<SqliteDatasetStore> Open() {
-    auto store = SqliteDatasetStore::Open(folder_ + "/" + std::string(kRecordsFile), vfs_.name());
+    // The log is moved all the time.
+    auto store = SqliteDatasetStore::Open(folder_ + "/" + std::string(kRecordsFile), vfs_.name(),
+                                          {.beside = 40, .at_most = 150, .few = 20});
     EXPECT_TRUE(store.ok()) << store.error().internal_text;
     return store.ok() ? *std::move(store) : nullptr;
   }

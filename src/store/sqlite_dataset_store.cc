@@ -163,7 +163,8 @@ Result<std::unique_ptr<Snapshot>> SqliteDatasetStore::TakeSnapshot() {
 // ---- Opening and dropping
 
 Result<std::unique_ptr<SqliteDatasetStore>> SqliteDatasetStore::Open(const std::string& path,
-                                                                     const std::string& vfs) {
+                                                                     const std::string& vfs,
+                                                                     Checkpointer::Limits log) {
   std::unique_ptr<SqliteDatasetStore> store(new SqliteDatasetStore(OptionsFor(path, vfs)));
   Result<std::unique_ptr<SqliteDatabase>> database = SqliteDatabase::Open(store->options_);
   if (!database.ok()) return database.error();
@@ -173,7 +174,7 @@ Result<std::unique_ptr<SqliteDatasetStore>> SqliteDatasetStore::Open(const std::
   }
   Result<std::unique_ptr<SqliteDatabase>> beside = SqliteDatabase::OpenReader(store->options_);
   if (!beside.ok()) return beside.error();
-  store->checkpointer_ = std::make_unique<Checkpointer>(*std::move(beside));
+  store->checkpointer_ = std::make_unique<Checkpointer>(*std::move(beside), log);
   store->checkpointer_->Watch(**database);
   Turn turn(store->turns_, kHousekeeping);
   store->database_ = *std::move(database);

@@ -63,7 +63,8 @@ class SqliteDatasetStore final : public DatasetStore {
  public:
   // As SqliteDatabase::Open. `vfs` as there.
   static Result<std::unique_ptr<SqliteDatasetStore>> Open(const std::string& path,
-                                                          const std::string& vfs = {});
+                                                          const std::string& vfs = {},
+                                                          Checkpointer::Limits log = {});
   ~SqliteDatasetStore() override;
 
   Result<std::unique_ptr<GenerationWriter>> BeginGeneration(std::int64_t lane) override;

@@ -49,7 +49,6 @@ class SqliteDatasetStore::View {
   // The record of an index that the view holds, by a search of its own.
   Result<core::Record> Look(const RowIndex& index);
   SqliteDatabase& database() { return reader_.database(); }
-  const std::vector<RecordSource>& sources() const { return sources_; }
 
  private:
   void Close();
