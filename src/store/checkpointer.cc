@@ -32,9 +32,13 @@ void Checkpointer::AwaitRoom() {
 }
 
 void Checkpointer::SlowDown() {
-  constexpr std::chrono::milliseconds kMoment(20);
+  constexpr std::chrono::milliseconds kMoment(15);
+  // The end of the checkpoint that runs, and of the one that moves what came meanwhile.
+  constexpr int kMoments = 3;
   MutexLock lock(mutex_);
-  if (pages_ >= limits_.far_too_many && HasWork()) changed_.WaitFor(mutex_, kMoment);
+  for (int i = 0; i < kMoments && pages_ >= limits_.far_too_many && HasWork(); ++i) {
+    changed_.WaitFor(mutex_, kMoment);
+  }
 }
 
 int Checkpointer::Committed(void* self, sqlite3* writer, const char* schema, int pages) {
