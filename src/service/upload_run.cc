@@ -147,13 +147,16 @@ bool UploadRun::WasPublished(const EntryPointer& entry) const {
 }
 
 Status UploadRun::Look() {
-  entry_ = job_.dataset_id ? parts_.changes.catalogue().Find(job_.dataset_id) : nullptr;
-  if (entry_ == nullptr) {
-    entry_ = parts_.changes.catalogue().Find(job_.workspace, job_.dataset);
-  }
+  entry_ = job_.dataset_id ? parts_.changes.catalogue().Find(job_.dataset_id)
+                           : parts_.changes.catalogue().Find(job_.workspace, job_.dataset);
   if (WasPublished(entry_)) {
     End(core::UploadState::kIngested, {});
     return {};
+  }
+  // What was removed does not come back with a file that was sent before.
+  if (job_.dataset_id && entry_ == nullptr) {
+    return MakeError(ErrorCode::kNotFound,
+                     "The dataset was removed after the file was sent; nothing was stored.");
   }
   job_.state = core::UploadState::kValidating;
   job_.lines = job_.rejected = job_.stored = 0;

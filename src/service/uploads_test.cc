@@ -299,16 +299,22 @@ TEST_F(UploadsTest, BeginsAnewWhenTheDatasetIsChangedUnderIt) {
   EXPECT_THAT(house_.Values(), SizeIs(9'001));
 }
 
-TEST_F(UploadsTest, FailsWhenTheDatasetIsRemovedUnderItAndNoneMayBeMade) {
-  UploadOptions options;
-  options.create_on_demand = false;
-  const auto sent = house_.Send(Csv(0, 9'000), options);
-  while (house_.Job(sent->id).state != UploadState::kIngesting) house_.runner->RunOne();
-  ASSERT_TRUE(house_.definitions->Remove(house_.Find()->dataset.id, {}, {}).ok());
-  house_.RunJobs();
-  EXPECT_EQ(house_.Job(sent->id).state, UploadState::kFailed);
-  EXPECT_EQ(house_.Job(sent->id).message, "There is no such dataset.");
-  EXPECT_THAT(house_.UploadFiles(), IsEmpty());
+TEST_F(UploadsTest, WhatIsRemovedDoesNotComeBackWithAFileThatWasSentBefore) {
+  for (const bool restart : {false, true}) {
+    const auto sent = house_.Send(Csv(0, 9'000));
+    while (house_.Job(sent->id).state != UploadState::kIngesting) house_.runner->RunOne();
+    const auto waits = house_.Send(Csv(0, 10));
+    ASSERT_TRUE(house_.definitions->Remove(house_.Find()->dataset.id, {}, {}).ok());
+    if (restart) house_.Restart();
+    house_.RunJobs();
+    for (const core::UploadJobId id : {sent->id, waits->id}) {
+      EXPECT_EQ(house_.Job(id).state, UploadState::kFailed);
+      EXPECT_THAT(house_.Job(id).message, HasSubstr("was removed"));
+    }
+    EXPECT_EQ(house_.Find(), nullptr);
+    EXPECT_THAT(house_.UploadFiles(), IsEmpty());
+    house_.MakePrices();
+  }
 }
 
 TEST_F(UploadsTest, FinishedJobsAreForgottenAfterAWeek) {
