@@ -59,6 +59,26 @@ Error TooLarge(const Question& question) {
                                             " bytes; narrow it with from and to, limit or filter");
 }
 
+// The records of each key, or of the whole dataset where there are no keys, all of one moment.
+Result<std::vector<std::vector<core::Record>>> QueryKeys(
+    service::Datasets& datasets, const core::Dataset& dataset, const core::RecordQuery& asked,
+    const std::vector<std::string>& keys, const ColdRead::Interrupted& interrupted,
+    std::uint64_t max_records, std::uint64_t max_bytes) {
+  std::vector<core::RecordQuery> queries(std::max<std::size_t>(keys.size(), 1), asked);
+  for (std::size_t k = 0; k < keys.size(); ++k) queries[k].key = keys[k];
+  if (queries.size() > 1) {
+    return datasets.QueryEach(dataset, queries, interrupted, max_records, max_bytes);
+  }
+  // One more than may be given, so that it is seen.
+  queries.front().limit = std::min(asked.limit, max_records + 1);
+  Result<std::vector<core::Record>> records =
+      datasets.Query(dataset, queries.front(), interrupted, max_bytes);
+  if (!records.ok()) return std::move(records).error();
+  std::vector<std::vector<core::Record>> answers;
+  answers.push_back(*std::move(records));
+  return answers;
+}
+
 // On the pool.
 Status ReadRecords(service::Datasets& datasets, const Question& question, ColdRead& read,
                    const ColdRead::Interrupted& interrupted) {
@@ -74,26 +94,21 @@ Status ReadRecords(service::Datasets& datasets, const Question& question, ColdRe
   options.max_bytes = question.max_bytes;
   core::RecordWriter writer(std::move(options), definitions);
   for (std::size_t i = 0; i < read.parts.size(); ++i) {
-    core::RecordQuery& query = (*queries)[i];
-    const std::uint64_t limit = query.limit;
-    for (std::size_t k = 0; k < keys_each; ++k) {
-      if (interrupted()) return MakeError(ErrorCode::kUnavailable, {});
-      if (!keys.empty()) query.key = keys[k];
-      // One more than may be given, so that it is seen.
-      query.limit = std::min(limit, question.max_records + 1 - writer.records());
-      Result<std::vector<core::Record>> records =
-          datasets.Query(*definitions[i], query, interrupted, question.max_bytes - writer.bytes());
-      if (!records.ok()) {
-        return records.error().code == ErrorCode::kLimit ? TooLarge(question)
-                                                         : std::move(records).error();
-      }
-      if (writer.records() + records->size() > question.max_records) {
+    if (interrupted()) return MakeError(ErrorCode::kUnavailable, {});
+    const Result<std::vector<std::vector<core::Record>>> answers =
+        QueryKeys(datasets, *definitions[i], (*queries)[i], keys, interrupted,
+                  question.max_records - writer.records(), question.max_bytes - writer.bytes());
+    if (!answers.ok()) {
+      return answers.error().code == ErrorCode::kLimit ? TooLarge(question) : answers.error();
+    }
+    for (const std::vector<core::Record>& records : *answers) {
+      if (writer.records() + records.size() > question.max_records) {
         return TooMany(question, read.parts.size() * keys_each);
       }
-      if (Status appended = writer.Append(i, *records); !appended.ok()) {
+      if (Status appended = writer.Append(i, records); !appended.ok()) {
         return appended.error().code == ErrorCode::kLimit ? TooLarge(question) : appended;
       }
-      read.parts[i].records += records->size();
+      read.parts[i].records += records.size();
     }
   }
   Result<std::string> text = writer.Finish();

@@ -328,6 +328,19 @@ Result<std::vector<core::Record>> Datasets::Query(const core::Dataset& dataset,
   return changes_.records().Query(dataset.generation, query, max_bytes, interrupted);
 }
 
+Result<std::vector<std::vector<core::Record>>> Datasets::QueryEach(
+    const core::Dataset& dataset, std::span<const core::RecordQuery> queries,
+    const std::function<bool()>& interrupted, std::uint64_t max_records, std::uint64_t max_bytes) {
+  for (const core::RecordQuery& query : queries) {
+    if (Status status = CheckRecordQuery(query, dataset); !status.ok()) return status.error();
+  }
+  if (dataset.generation == 0) return std::vector<std::vector<core::Record>>(queries.size());
+  const Result<DatasetChanges::Reading> reading = changes_.Read(dataset);
+  if (!reading.ok()) return reading.error();
+  return changes_.records().QueryEach(dataset.generation, queries, max_records, max_bytes,
+                                      interrupted);
+}
+
 Result<std::unique_ptr<RecordStream>> Datasets::BeginExport(const core::Dataset& dataset) {
   if (dataset.generation == 0) return std::unique_ptr<RecordStream>(new EmptyStream);
   Result<DatasetChanges::Reading> reading = changes_.Read(dataset);

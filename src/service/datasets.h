@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -105,6 +106,12 @@ class Datasets {
                                           const core::RecordQuery& query,
                                           const std::function<bool()>& interrupted,
                                           std::uint64_t max_bytes = UINT64_MAX);
+
+  // Several at one moment, so that of what one request wrote an answer shows all or nothing: see
+  // store::DatasetStore::QueryEach. Errors as Query's.
+  Result<std::vector<std::vector<core::Record>>> QueryEach(
+      const core::Dataset& dataset, std::span<const core::RecordQuery> queries,
+      const std::function<bool()>& interrupted, std::uint64_t max_records, std::uint64_t max_bytes);
 
   // The stream must not outlive this. kUnavailable if the dataset was replaced meanwhile.
   Result<std::unique_ptr<RecordStream>> BeginExport(const core::Dataset& dataset);

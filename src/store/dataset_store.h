@@ -154,6 +154,13 @@ class DatasetStore {
                                                   const core::RecordQuery& query,
                                                   std::uint64_t max_bytes,
                                                   const std::function<bool()>& interrupted) = 0;
+  // Several of them at one moment: no change comes between them. Their records in the queries'
+  // order; `max_bytes` bounds all of them together. Once more than `max_records` are found in all,
+  // the rest is left out.
+  virtual Result<std::vector<std::vector<core::Record>>> QueryEach(
+      std::int64_t generation, std::span<const core::RecordQuery> queries,
+      std::uint64_t max_records, std::uint64_t max_bytes,
+      const std::function<bool()>& interrupted) = 0;
   // A page of everything, by key, then newest first, then subkey: records behind `after`, until
   // `max_records` or `max_bytes` is reached (at least one, if there is one; none: the end). Each
   // page is of its own moment.

@@ -167,6 +167,14 @@ void SqliteDatasetStore::View::Close() {
 }
 
 Status SqliteDatasetStore::View::Open(RecordScan scan, bool also_look) {
+  if (in_transaction_) {
+    rows_.emplace(database(), scan, sources_);
+    const Result<bool> first = rows_->Next();
+    if (!first.ok()) return first.error();
+    started_ = true;
+    has_first_ = *first;
+    return {};
+  }
   for (;;) {
     const std::uint64_t version = store_.layers_version_.load();
     sources_ = store_.SourcesOf(generation_);
@@ -227,8 +235,38 @@ Result<std::vector<core::Record>> SqliteDatasetStore::Query(
   if (!reader.ok()) return reader.error();
   View view(*this, *std::move(reader), generation, interrupted);
   if (query.limit == 0) return std::vector<core::Record>{};
-  return query.date_field < 0 ? QueryByDate(view, query, max_bytes)
+  return query.date_field < 0 ? QueryByDate(view, query, max_bytes, false)
                               : QueryByField(view, query, max_bytes);
+}
+
+Result<std::vector<std::vector<core::Record>>> SqliteDatasetStore::QueryEach(
+    std::int64_t generation, std::span<const core::RecordQuery> queries, std::uint64_t max_records,
+    std::uint64_t max_bytes, const std::function<bool()>& interrupted) {
+  Result<Reader> reader = TakeReader();
+  if (!reader.ok()) return reader.error();
+  View view(*this, *std::move(reader), generation, interrupted);
+  std::vector<std::vector<core::Record>> answers;
+  answers.reserve(queries.size());
+  std::uint64_t left = max_records;
+  for (core::RecordQuery query : queries) {
+    if (interrupted && interrupted()) return MakeError(ErrorCode::kUnavailable, {});
+    // One more than there may be, so that it is seen.
+    query.limit = std::min(query.limit, Plus(left, 1));
+    Result<std::vector<core::Record>> records = std::vector<core::Record>{};
+    if (query.limit > 0) {
+      records = query.date_field < 0 ? QueryByDate(view, query, max_bytes, true)
+                                     : QueryByField(view, query, max_bytes);
+    }
+    if (!records.ok()) return std::move(records).error();
+    for (const core::Record& record : *records) {
+      max_bytes -= static_cast<std::uint64_t>(RowBytes(record));
+    }
+    answers.push_back(*std::move(records));
+    if (answers.back().size() > left) break;
+    left -= answers.back().size();
+  }
+  answers.resize(queries.size());
+  return answers;
 }
 
 RecordScan SqliteDatasetStore::ScanOf(const core::RecordQuery& query) {
@@ -243,8 +281,9 @@ RecordScan SqliteDatasetStore::ScanOf(const core::RecordQuery& query) {
 
 Result<std::vector<core::Record>> SqliteDatasetStore::QueryByDate(View& view,
                                                                   const core::RecordQuery& query,
-                                                                  std::uint64_t max_bytes) {
-  if (Status status = view.Open(ScanOf(query)); !status.ok()) return status.error();
+                                                                  std::uint64_t max_bytes,
+                                                                  bool of_several) {
+  if (Status status = view.Open(ScanOf(query), of_several); !status.ok()) return status.error();
   const std::uint64_t interval = std::max<std::uint64_t>(query.interval, 1);
   std::uint64_t skip = Times(query.offset, interval);
   Answer answer(query.limit, max_bytes);

@@ -79,6 +79,10 @@ class SqliteDatasetStore final : public DatasetStore {
   Result<std::vector<core::Record>> Query(std::int64_t generation, const core::RecordQuery& query,
                                           std::uint64_t max_bytes,
                                           const std::function<bool()>& interrupted) override;
+  Result<std::vector<std::vector<core::Record>>> QueryEach(
+      std::int64_t generation, std::span<const core::RecordQuery> queries,
+      std::uint64_t max_records, std::uint64_t max_bytes,
+      const std::function<bool()>& interrupted) override;
   Result<std::vector<core::Record>> Scan(std::int64_t generation,
                                          const std::optional<ScanPosition>& after,
                                          std::size_t max_records, std::uint64_t max_bytes,
@@ -170,7 +174,7 @@ class SqliteDatasetStore final : public DatasetStore {
 
   static RecordScan ScanOf(const core::RecordQuery& query);
   static Result<std::vector<core::Record>> QueryByDate(View& view, const core::RecordQuery& query,
-                                                       std::uint64_t max_bytes);
+                                                       std::uint64_t max_bytes, bool of_several);
   static Result<std::vector<core::Record>> QueryByField(View& view, const core::RecordQuery& query,
                                                         std::uint64_t max_bytes);
 

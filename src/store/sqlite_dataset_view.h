@@ -41,7 +41,8 @@ class SqliteDatasetStore::View {
   View(const View&) = delete;
   View& operator=(const View&) = delete;
 
-  // Once. `also_look`: Look will be called.
+  // Once, or, with `also_look`, again and again at the same moment. `also_look`: Look or Open will
+  // be called.
   Status Open(RecordScan scan, bool also_look = false);
   // False: the end.
   Result<bool> Next();

@@ -635,6 +635,73 @@ TEST_P(DatasetStoreConformance, EveryKindOfQueryCanBeInterrupted) {
   }
 }
 
+TEST_P(DatasetStoreConformance, SeveralQueriesSeeOneMoment) {
+  const auto store = Open();
+  const auto both = [](const std::string& tag) {
+    std::vector<Record> records = OfKey("a", 1, tag);
+    records.push_back(OfKey("b", 1, tag).front());
+    return records;
+  };
+  const std::int64_t generation = Write(*store, both("0"));
+  std::vector<RecordQuery> queries(2);
+  queries[0].key = "a";
+  queries[1].key = "b";
+  int turn = 0;
+  // What is changed between the two is seen by the next ones alone.
+  for (const bool layered : {false, true, false, true}) {
+    SCOPED_TRACE(turn);
+    const std::string before = "[\"" + std::to_string(turn) + "\"]";
+    const std::string next = std::to_string(++turn);
+    int asked = 0;
+    const auto change = [&] {
+      if (++asked != 2) return false;
+      if (layered) {
+        PublishLayer(*store, generation, both(next));
+      } else {
+        EXPECT_TRUE(store->Write(generation, kLane, both(next), Duplicates::kReplace).ok());
+      }
+      return false;
+    };
+    const auto answers = store->QueryEach(generation, queries, 10, UINT64_MAX, change);
+    ASSERT_TRUE(answers.ok());
+    ASSERT_GE(asked, 2);
+    ASSERT_THAT(*answers, ElementsAre(SizeIs(1), SizeIs(1)));
+    EXPECT_EQ((*answers)[0][0].values, before);
+    EXPECT_EQ((*answers)[1][0].values, before);
+    const auto after = store->QueryEach(generation, queries, 10, UINT64_MAX, {});
+    EXPECT_EQ((*after)[0][0].values, "[\"" + next + "\"]");
+    EXPECT_EQ((*after)[1][0].values, "[\"" + next + "\"]");
+  }
+}
+
+TEST_P(DatasetStoreConformance, SeveralQueriesAreBoundedTogether) {
+  const auto store = Open();
+  std::vector<Record> records = OfKey("a", 5, "x");
+  for (const Record& record : OfKey("b", 5, "x")) records.push_back(record);
+  const std::int64_t generation = Write(*store, records);
+  std::vector<RecordQuery> queries(3);
+  queries[0].key = "a";
+  queries[1].key = "b";
+  queries[2].key = "a";
+  for (RecordQuery& query : queries) query.limit = kEverything;
+  const auto sizes = [&](std::uint64_t max_records) {
+    const auto answers = store->QueryEach(generation, queries, max_records, UINT64_MAX, {});
+    std::vector<std::size_t> found;
+    for (const std::vector<Record>& each : *answers) found.push_back(each.size());
+    return found;
+  };
+  EXPECT_THAT(sizes(15), ElementsAre(5, 5, 5));
+  EXPECT_THAT(sizes(14), ElementsAre(5, 5, 5));  // one too many, to be seen
+  EXPECT_THAT(sizes(7), ElementsAre(5, 3, 0));
+  EXPECT_THAT(sizes(4), ElementsAre(5, 0, 0));
+  const std::uint64_t bytes = 5 * (48 + 1 + 2 + 5);
+  EXPECT_TRUE(store->QueryEach(generation, queries, 100, 3 * bytes, {}).ok());
+  const auto large = store->QueryEach(generation, queries, 100, 3 * bytes - 1, {});
+  ASSERT_FALSE(large.ok());
+  EXPECT_EQ(large.error().code, ErrorCode::kLimit);
+  EXPECT_FALSE(store->QueryEach(generation, queries, 100, UINT64_MAX, [] { return true; }).ok());
+}
+
 TEST_P(DatasetStoreConformance, AnAnswerIsBoundedInBytes) {
   const auto store = Open();
   const std::int64_t generation = Write(*store, Many(10, "x"));  // 7 or 8 bytes of values each

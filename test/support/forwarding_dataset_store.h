@@ -40,6 +40,12 @@ class ForwardingDatasetStore : public store::DatasetStore {
                                           const std::function<bool()>& interrupted) override {
     return inner_.Query(generation, query, max_bytes, interrupted);
   }
+  Result<std::vector<std::vector<core::Record>>> QueryEach(
+      std::int64_t generation, std::span<const core::RecordQuery> queries,
+      std::uint64_t max_records, std::uint64_t max_bytes,
+      const std::function<bool()>& interrupted) override {
+    return inner_.QueryEach(generation, queries, max_records, max_bytes, interrupted);
+  }
   Result<std::vector<core::Record>> Scan(std::int64_t generation,
                                          const std::optional<store::ScanPosition>& after,
                                          std::size_t max_records, std::uint64_t max_bytes,

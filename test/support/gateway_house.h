@@ -51,19 +51,29 @@ class WrappedRecords final : public test::ForwardingDatasetStore {
   Result<std::vector<core::Record>> Query(std::int64_t generation, const core::RecordQuery& query,
                                           std::uint64_t max_bytes,
                                           const Interrupted& interrupted) override {
-    ++queries_;
+    if (Status status = Begin(1, interrupted); !status.ok()) return std::move(status).error();
+    return ForwardingDatasetStore::Query(generation, query, max_bytes, interrupted);
+  }
+  Result<std::vector<std::vector<core::Record>>> QueryEach(
+      std::int64_t generation, std::span<const core::RecordQuery> queries,
+      std::uint64_t max_records, std::uint64_t max_bytes, const Interrupted& interrupted) override {
+    const Status begun = Begin(static_cast<int>(queries.size()), interrupted);
+    if (!begun.ok()) return begun.error();
+    return ForwardingDatasetStore::QueryEach(generation, queries, max_records, max_bytes,
+                                             interrupted);
+  }
+
+ private:
+  Status Begin(int queries, const Interrupted& interrupted) EXCLUDES(mutex_) {
+    queries_ += queries;
     Before before;
     {
       MutexLock lock(mutex_);
       before = before_;
     }
-    if (before) {
-      if (Status status = before(interrupted); !status.ok()) return std::move(status).error();
-    }
-    return ForwardingDatasetStore::Query(generation, query, max_bytes, interrupted);
+    return before ? before(interrupted) : Status{};
   }
 
- private:
   std::atomic<int> queries_{0};
   Mutex mutex_;
   Before before_ GUARDED_BY(mutex_);
