@@ -130,6 +130,9 @@ void DatasetsApi::Change(Exchange& exchange, Call& call, const Destination& to,
                      std::string_view text) {
         Result<DefinitionBody> body = ParseDefinition(text);
         if (!body.ok()) return chain_.Refuse(read, verified, body.error());
+        if (body->fields && read.request().method == http::Method::kPatch) {
+          body->fields = MergeFields(entry->dataset.fields, *body);
+        }
         Result<service::DatasetPatch> patch = PatchOf(*std::move(body), entry->dataset);
         if (!patch.ok()) return chain_.Refuse(read, verified, patch.error());
         Submit(read, verified, target, entry->dataset.id, *std::move(patch),

@@ -1,10 +1,12 @@
 #include "gateway/definition_json.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
 #include <boost/json.hpp>
 
+#include "base/encoding.h"
 #include "http/query.h"
 
 namespace latchkey::gateway {
@@ -93,6 +95,7 @@ Status ReadSchema(const json::value& value, DefinitionBody& out) {
       names.insert(View(*text));
     }
     for (core::Field& field : fields) field.required = names.contains(field.name);
+    out.says_required = true;
   }
   out.fields = std::move(fields);
   return {};
@@ -159,6 +162,23 @@ Result<DefinitionBody> ParseDefinition(std::string_view body) {
     }
   }
   return out;
+}
+
+std::vector<core::Field> MergeFields(std::vector<core::Field> standing,
+                                     const DefinitionBody& body) {
+  if (!body.fields) return standing;
+  for (const core::Field& sent : *body.fields) {
+    const auto field = std::find_if(standing.begin(), standing.end(), [&](const core::Field& each) {
+      return EqualsIgnoreCase(each.name, sent.name);
+    });
+    if (field == standing.end()) {
+      standing.push_back(sent);
+      continue;
+    }
+    field->type = sent.type;
+    if (body.says_required) field->required = sent.required;
+  }
+  return standing;
 }
 
 }  // namespace latchkey::gateway

@@ -18,6 +18,7 @@ struct DefinitionBody {
   std::optional<std::string> title;
   std::optional<std::string> source;
   std::optional<std::vector<core::Field>> fields;  // of schema, in its order
+  bool says_required = false;                      // schema has `required`
   // Of columnMapping; "" for null.
   std::optional<std::string> key;
   std::optional<std::string> subkey;
@@ -30,5 +31,9 @@ struct DefinitionBody {
 // passed over. null counts as left out. kInvalid, with the member named ("schema.properties.price",
 // as in wire.md's object), for what is not well-formed, not known, or of another type.
 Result<DefinitionBody> ParseDefinition(std::string_view body);
+
+// The fields after a PATCH (RFC 7396: what is not sent stays): those that stand, with what was sent
+// of them, then the new ones. Names without case.
+std::vector<core::Field> MergeFields(std::vector<core::Field> standing, const DefinitionBody& body);
 
 }  // namespace latchkey::gateway

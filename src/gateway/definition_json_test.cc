@@ -8,6 +8,26 @@ namespace {
 
 using testing::HasSubstr;
 
+TEST(MergeFieldsTest, KeepsWhatIsNotSent) {
+  const std::vector<core::Field> standing = {{"Symbol", core::FieldType::kString, true},
+                                             {"n", core::FieldType::kInteger, true}};
+  const auto merged = [&](std::string_view body) {
+    std::string text;
+    for (const core::Field& field : MergeFields(standing, *ParseDefinition(body))) {
+      text.append(field.name).append(":").append(ToString(field.type));
+      text += field.required ? "! " : " ";
+    }
+    return text;
+  };
+  EXPECT_EQ(merged(R"({"title":"t"})"), "Symbol:string! n:integer! ");
+  EXPECT_EQ(merged(R"({"schema":{"properties":{"new":{"type":"date"}}}})"),
+            "Symbol:string! n:integer! new:date ");
+  EXPECT_EQ(merged(R"({"schema":{"properties":{"N":{"type":"number"}}}})"),
+            "Symbol:string! n:number! ");
+  EXPECT_EQ(merged(R"({"schema":{"properties":{"n":{"type":"integer"}},"required":[]}})"),
+            "Symbol:string! n:integer ");
+}
+
 TEST(ParseDefinitionTest, ReadsWhatWireSays) {
   const std::string_view inner = R"({"datasetId":"FUNDS","title":"Funds","source":"us",
       "schema":{"type":"object","properties":{"z":{"type":"string"},"day":{"type":"date"},
