@@ -17,6 +17,8 @@ using http::Exchange;
 using http::Request;
 
 constexpr std::uint32_t kBusyRetrySeconds = 1;
+// Of smaller ones a listener's connections don't hold much, and most stand in the output already.
+constexpr std::size_t kLargeAnswerBytes = 64 * 1024;
 
 Reason ReasonOf(http::ProtocolError error) {
   switch (error) {
@@ -255,6 +257,20 @@ Decision Chain::JudgeBody(Exchange& exchange, Call& call, const Target& target,
   credential_.decoded_query = std::move(text);
   credential_.text = credential_.decoded_query;
   return Verify(call, request, target, entry);
+}
+
+std::shared_ptr<const std::string> Chain::Hold(const Call& call, std::string text) {
+  auto body = std::make_shared<const std::string>(std::move(text));
+  if (body->size() < kLargeAnswerBytes) return body;
+  struct Held {
+    std::shared_ptr<const std::string> body;
+    Shares::Held share;
+  };
+  auto held =
+      std::make_shared<const Held>(Held{body, shared_.answers.Take(call.lane(), body->size())});
+  if (held->share == nullptr) return nullptr;
+  const std::string* text_held = body.get();
+  return {std::move(held), text_held};
 }
 
 core::Actor Chain::ActorOf(const Call& call) {

@@ -94,7 +94,8 @@ class LastLook {
 
 // What all handlers of a listener share; thread-safe.
 struct ChainShared {
-  Shares bodies;  // the bytes of bodies that are held in memory
+  Shares bodies;   // the bytes of bodies that are held in memory
+  Shares answers;  // and of large answers
   LastLook last_look;
 };
 
@@ -157,6 +158,10 @@ class Chain {
   // That verdict, to be asked on the pool.
   std::function<core::Decision()> VerdictOnPool(const Call& call, const http::Request& request,
                                                 const Target& target);
+
+  // An answer's text, to be held for as long as somebody reads it. Null: the account, or all
+  // together, hold too much already.
+  std::shared_ptr<const std::string> Hold(const Call& call, std::string text);
 
   // Who asks, for the audit log.
   static core::Actor ActorOf(const Call& call);

@@ -169,6 +169,8 @@ struct DataPlane::Shared {
                                              options.max_record_body_bytes),
                      std::max<std::uint64_t>(options.max_held_body_bytes_of_account,
                                              options.max_record_body_bytes)),
+              Shares(std::max(options.max_held_answer_bytes, options.max_answer_bytes),
+                     std::max(options.max_held_answer_bytes_of_account, options.max_answer_bytes)),
               LastLook(dependencies.index)},
         streams(dependencies.pool, options.max_uploads_at_once,
                 options.max_uploads_at_once_of_account) {}

@@ -64,6 +64,11 @@ struct DataPlaneOptions {
   // the body); 503 beyond. Neither is less than one body of the largest size.
   std::uint64_t max_held_body_bytes = 256 * 1024 * 1024;
   std::uint64_t max_held_body_bytes_of_account = 64 * 1024 * 1024;
+  // Bytes of all large answers that are held until their readers have taken them, or in the cache,
+  // and of those that one account asked for; 503 beyond. Neither is less than one answer of the
+  // largest size.
+  std::uint64_t max_held_answer_bytes = 512 * 1024 * 1024;
+  std::uint64_t max_held_answer_bytes_of_account = 128 * 1024 * 1024;
   // Files of POST /v1/data that are being received at the same time, and those of one account; 503
   // beyond. Each may hold 1 MiB or so.
   std::uint64_t max_uploads_at_once = 64;

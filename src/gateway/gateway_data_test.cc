@@ -65,6 +65,30 @@ TEST_F(GatewayDataTest, ListsAnswerDatasetsTimesKeysInTheirOrder) {
   EXPECT_EQ(records_->queries(), 6);
 }
 
+TEST_F(GatewayDataTest, LargeAnswersThatNobodyReadsAreBoundedForEachAccount) {
+  std::string csv = "symbol,date,text\n";
+  for (int i = 0; i < 400; ++i) {
+    csv.append("A").append(std::to_string(i)).append(",2010-01-01,").append(60'000, 'x') += '\n';
+  }
+  Import("core", "LARGE", csv);
+  Start({.max_held_answer_bytes_of_account = 0});  // then one of the largest size
+  const MadeToken token = Publishable();
+  const std::string target = "/v1/data/core/LARGE?limit=400";
+  std::optional<test::SocketClient> lazy;
+  lazy.emplace(port_, 4096);
+  ASSERT_TRUE(lazy->Send(Head("GET", WithToken(target, token), {})));
+  // It is on its way, and more than the kernel takes.
+  char first = 0;
+  ASSERT_EQ(::recv(lazy->fd(), &first, 1, MSG_PEEK), 1);
+  const Answer refused = Ask(WithToken(target + "&offset=0", token));
+  EXPECT_EQ(refused.Field("Latchkey-Reason"), "unavailable");
+  EXPECT_EQ(refused.Field("Retry-After"), "1");
+  EXPECT_EQ(Ask(WithToken("/v1/data/core/LARGE?limit=1", token)).status, 200);
+  EXPECT_EQ(Ask(WithToken(target, Publishable(2))).status, 200);
+  lazy.reset();
+  while (Ask(WithToken(target, token)).status != 200) std::this_thread::yield();
+}
+
 TEST_F(GatewayDataTest, WholeDatasetsCountAsOneKeyEachAndTwiceNamedOnce) {
   ImportTwo();
   Start();

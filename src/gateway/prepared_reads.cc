@@ -194,7 +194,14 @@ void PreparedReads::Finish(Exchange& exchange, const std::shared_ptr<ColdRead>& 
   }
   answer->head = chain_.responder().MakeHead(read->content_type, answer->cost);
   answer->head_without_cost = chain_.responder().MakeHead(read->content_type, Cost{});
-  answer->body = std::make_shared<const std::string>(std::move(read->body));
+  answer->body = chain_.Hold(call, std::move(read->body));
+  if (answer->body == nullptr) {
+    return chain_.Refuse(exchange, call,
+                         core::Refuse(Reason::kUnavailable,
+                                      "Answers that nobody has read yet take all the memory there "
+                                      "is for them; read them, ask for less, or try again."),
+                         {.retry_after = kSlowRetrySeconds});
+  }
   Answer(exchange, call, *answer);
   // What was read before a change is a right answer to a request of before it, and to no other.
   const bool old_maps = read->maps_generation != 0 && read->maps_generation != maps_generation_;
