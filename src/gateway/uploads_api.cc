@@ -361,9 +361,9 @@ void UploadsApi::Rejected(Exchange& exchange, Call& call, const Destination& to,
         if (!job.ok()) return std::move(job).error();
         Result<std::string> path = uploads.RejectedFile(workspace, id);
         if (!path.ok()) return std::move(path).error();
-        Result<std::unique_ptr<http::BodySource>> file = http::OpenFileSource(*path);
+        Result<http::FileBody> file = http::OpenFileBody(*path);
         if (!file.ok()) return std::move(file).error();
-        return File{*std::move(job), *std::move(file)};
+        return File{*std::move(job), std::move(file->source)};
       },
       [this, workspace = ToLower(to.workspace)](Exchange& done, Call& at, Result<File>& file) {
         const auto environment = VerifyWorkspaceAgain(done, at, workspace);

@@ -84,7 +84,9 @@ class AnswerFile {
   AnswerFile& operator=(const AnswerFile&) = delete;
 
   bool ok() const { return fd_ >= 0; }
+  std::uint64_t bytes() const { return bytes_; }
   bool Write(std::string_view bytes) {
+    bytes_ += bytes.size();
     while (!bytes.empty()) {
       const ssize_t count = ::write(fd_, bytes.data(), bytes.size());
       if (count <= 0) return false;
@@ -101,6 +103,7 @@ class AnswerFile {
   const std::string name_;
   const std::string temporary_;
   int fd_ = -1;
+  std::uint64_t bytes_ = 0;
   bool kept_ = false;
 };
 
@@ -334,7 +337,13 @@ class Call {
         response.body.append(bytes);
       }
     }
-    if (file && !file->Keep()) {
+    if (!file) return response;
+    // What stands under the name goes only for a file that is whole.
+    const std::string_view told = response.Header("Latchkey-Content-Bytes");
+    if (!told.empty() && told != std::to_string(file->bytes())) {
+      return MakeError(ErrorCode::kUnknown, "the file did not arrive whole; try again");
+    }
+    if (!file->Keep()) {
       return MakeError(ErrorCode::kUnavailable, request_.answer_file + " cannot be written");
     }
     return response;

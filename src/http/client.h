@@ -31,7 +31,8 @@ struct ClientRequest {
   // Called as the body goes out, with bytes sent and bytes in all.
   std::function<void(std::uint64_t sent, std::uint64_t total)> on_progress;
   // A 2xx answer's body goes to this file (made 0600, replaced whole when complete), not into
-  // ClientResponse::body.
+  // ClientResponse::body. It is complete with as many bytes as Latchkey-Content-Bytes says, if the
+  // answer has that; kUnknown otherwise, and what stood there stays.
   std::string answer_file;
 };
 

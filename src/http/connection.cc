@@ -663,7 +663,11 @@ bool Connection::PumpSource() {
       if (source_chunked_) out_.Append("\r\n");
     }
     if (!more) {
-      if (source_chunked_) out_.Append("0\r\n\r\n");
+      if (source_->broken()) {
+        close_after_ = true;
+      } else if (source_chunked_) {
+        out_.Append("0\r\n\r\n");
+      }
       source_.reset();
       piece_.clear();
       piece_.shrink_to_fit();

@@ -79,6 +79,9 @@ class BodySource {
   virtual ~BodySource() = default;
   // Appends the next piece to `out` (64 KiB or so). False: that was the last one. It must not wait.
   virtual bool Next(std::string& out) = 0;
+  // After the last piece: there should have been more. The connection is then closed without the
+  // end of the body, so that nobody takes a part for the whole (RFC 9112 §8).
+  virtual bool broken() const { return false; }
 };
 
 // A response. The server adds Date, Content-Length or Transfer-Encoding, and Connection.

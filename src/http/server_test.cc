@@ -6,9 +6,12 @@
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/thread_annotations.h"
+#include "http/file_source.h"
 #include "test/support/socket_client.h"
 
 namespace latchkey::http {
@@ -457,6 +460,39 @@ TEST_F(ServerTest, SendsAMadeBodyInChunks) {
   const std::string answer = old.ReadAll();
   EXPECT_EQ(answer.find("chunked"), answer.npos);
   EXPECT_EQ(BodyOf(answer), expected);
+}
+
+// A disk that failed while a file was sent used to end the body in good form, and the receiver kept
+// a part for the whole.
+TEST_F(ServerTest, CutsTheConnectionWhereAMadeBodyBreaksOff) {
+  class BrokenSource final : public BodySource {
+   public:
+    bool Next(std::string& out) override {
+      out += "half";
+      return false;
+    }
+    bool broken() const override { return true; }
+  };
+  SocketClient client(Start([](Exchange& exchange) {
+    Response response;
+    response.source = std::make_unique<BrokenSource>();
+    exchange.Answer(std::move(response));
+  }));
+  client.Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(BodyOf(client.ReadAll()), "4\r\nhalf\r\n");
+}
+
+TEST(FileBodyTest, IsBrokenIfTheFileIsShorterThanWasSaid) {
+  for (const std::size_t there : {100'000U, 70'000U, 0U}) {
+    const int fd = ::memfd_create("body", 0);
+    ASSERT_EQ(::ftruncate(fd, static_cast<off_t>(there)), 0);
+    const FileBody file = TakeFileBody(fd, 100'000);
+    std::string body;
+    while (file.source->Next(body)) {
+    }
+    EXPECT_EQ(body.size(), there);
+    EXPECT_EQ(file.source->broken(), there < 100'000U);
+  }
 }
 
 TEST_F(ServerTest, SendsALargeSharedBodyToASlowReader) {

@@ -88,7 +88,7 @@ class DatasetExports::Job : public std::enable_shared_from_this<Job> {
     const Result<std::string> end = writer_->Finish();
     if (!end.ok()) return Fail(end.error());
     if (Status done = file_->Append(*end); !done.ok()) return Fail(done.error());
-    OpenedFile file = file_->Take();
+    http::FileBody file = file_->Take();
     Reply reply;
     reply.content_type = form_.content_type;
     reply.source = std::move(file.source);

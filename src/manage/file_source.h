@@ -1,27 +1,18 @@
-// A file as the body of an answer.
+// Files that are made to be the body of one answer.
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
-#include "http/message.h"
+#include "http/file_source.h"
 
 namespace latchkey::manage {
 
-struct OpenedFile {
-  std::unique_ptr<http::BodySource> source;
-  std::uint64_t bytes = 0;
-};
-
-// Opens the file and takes its name away, so that nothing is left of it when the source goes. A
-// read error in the middle ends the source early, which a receiver sees by the number of bytes; the
-// file was written just before, so its pages are in memory and a read does not wait for the disk.
-Result<OpenedFile> OpenAndUnlink(const std::string& path);
-// The same of a file that keeps its name.
-Result<OpenedFile> OpenFile(const std::string& path);
+// Opens the file and takes its name away, so that nothing is left of it when the source goes. It
+// was written just before, so its pages are in memory and a read does not wait for the disk.
+Result<http::FileBody> OpenAndUnlink(const std::string& path);
 
 // A body that is written to a file without a name, then sent from it. Not thread-safe.
 class SpooledBody {
@@ -35,7 +26,7 @@ class SpooledBody {
   // kUnavailable when the disk is full or fails.
   Status Append(std::string_view bytes);
   // All that was appended; once, last.
-  OpenedFile Take();
+  http::FileBody Take();
 
  private:
   explicit SpooledBody(int fd) : fd_(fd) {}

@@ -204,7 +204,7 @@ Reply OperatorApi::Backup(const Call& call) {
   }
   const Result<std::string> file = options_.backup(call.actor);
   if (!file.ok()) return Refuse(file.error(), request_id);
-  Result<OpenedFile> opened = OpenAndUnlink(*file);
+  Result<http::FileBody> opened = OpenAndUnlink(*file);
   if (!opened.ok()) return Refuse(opened.error(), request_id);
   Reply reply;
   reply.content_type = "application/octet-stream";

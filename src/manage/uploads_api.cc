@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "base/encoding.h"
+#include "http/file_source.h"
 #include "manage/datasets_api.h"
-#include "manage/file_source.h"
 #include "manage/json.h"
 #include "manage/paging.h"
 
@@ -138,7 +138,7 @@ Reply UploadsApi::RejectedLines(const Call& call, const core::Account& account,
                                 core::UploadJobId id) {
   const Result<std::string> path = uploads_.RejectedFile(account.workspace, id);
   if (!path.ok()) return Refuse(path.error(), call.actor.request_id);
-  Result<OpenedFile> file = OpenFile(*path);
+  Result<http::FileBody> file = http::OpenFileBody(*path);
   if (!file.ok()) return Refuse(file.error(), call.actor.request_id);
   Reply reply;
   reply.content_type = "text/csv; charset=utf-8";
