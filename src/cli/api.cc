@@ -136,6 +136,9 @@ Result<http::ClientResponse> Api::Call(std::string_view method, std::string path
 }
 
 Result<http::ClientResponse> Api::PatchStanding(const std::string& path, std::string json) const {
+  if (json == "{}") {
+    return MakeError(ErrorCode::kInvalid, "nothing to change: say by a flag what is to be another");
+  }
   const Result<http::ClientResponse> standing = Call("GET", path);
   if (!standing.ok()) return standing.error();
   return Call("PATCH", path, std::move(json), std::string(standing->Header("ETag")));

@@ -38,7 +38,8 @@ class Api {
   // `json`: a body, or empty.
   Result<http::ClientResponse> Call(std::string_view method, std::string path,
                                     std::string json = {}, std::string if_match = {}) const;
-  // GET, then PATCH what was got: a change in between is refused instead of overwritten.
+  // GET, then PATCH what was got: a change in between is refused instead of overwritten. kInvalid
+  // if `json` is an object without members.
   Result<http::ClientResponse> PatchStanding(const std::string& path, std::string json) const;
   // The same with a request that says more; the credential is added.
   Result<http::ClientResponse> Send(http::ClientRequest request) const;

@@ -1,12 +1,10 @@
 // latchkey dataset create, change, rename and export.
 #include <algorithm>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -100,14 +98,6 @@ struct SettingFlags {
   }
 };
 
-Result<int> ShowDataset(const Result<http::ClientResponse>& response, bool as_json) {
-  if (!response.ok()) return response.error();
-  std::vector<Column> columns = DatasetColumns();
-  columns.push_back({"source", "source"});
-  columns.push_back({"fields", "fields"});
-  return PrintObject(response->body, columns, as_json);
-}
-
 void AddName(CLI::App& command, std::string& name) {
   command.add_option("dataset", name, "The dataset.")->required()->type_name("WORKSPACE/NAME");
 }
@@ -164,7 +154,10 @@ void AddCreate(CLI::App& dataset, Context& context) {
       ->type_name("LIST");
   command->add_option("--required", flags->required, "Fields that every record must have.")
       ->type_name("LIST");
-  command->add_option("--key", flags->key, "The field that names a record.")->type_name("FIELD");
+  command
+      ->add_option("--key", flags->key,
+                   "The field that names a record. A dataset needs a key or a date, or both.")
+      ->type_name("FIELD");
   command->add_option("--subkey", flags->subkey, "A second one.")->type_name("FIELD");
   command->add_option("--date", flags->date, "The field with its date.")->type_name("FIELD");
   flags->settings.AddTo(*command);
@@ -221,15 +214,16 @@ Result<std::string> ChangedFields(const ChangeFlags& flags, const std::string& s
 Result<int> Change(const Api& api, const ChangeFlags& flags, bool as_json) {
   const Result<std::string> path = DatasetPath(flags.dataset);
   if (!path.ok()) return path.error();
-  const Result<http::ClientResponse> standing = api.Call("GET", *path);
-  if (!standing.ok()) return standing.error();
   JsonBody body;
   flags.settings.AddTo(body);
-  if (!flags.add_fields.empty() || !flags.types.empty()) {
-    const Result<std::string> fields = ChangedFields(flags, standing->body);
-    if (!fields.ok()) return fields.error();
-    body.Json("fields", *fields);
+  if (flags.add_fields.empty() && flags.types.empty()) {
+    return ShowDataset(api.PatchStanding(*path, body.Finish()), as_json);
   }
+  const Result<http::ClientResponse> standing = api.Call("GET", *path);
+  if (!standing.ok()) return standing.error();
+  const Result<std::string> fields = ChangedFields(flags, standing->body);
+  if (!fields.ok()) return fields.error();
+  body.Json("fields", *fields);
   return ShowDataset(api.Call("PATCH", *path, body.Finish(), std::string(standing->Header("ETag"))),
                      as_json);
 }
@@ -281,12 +275,15 @@ void AddRename(CLI::App& dataset, Context& context) {
 // ---- export
 
 // By the file's ending, where nothing is said.
-std::string FormatOf(const std::string& file, const std::string& format) {
-  if (!format.empty()) return format;
-  for (const char* known : {"csv", "jsonl"}) {
-    if (ToLower(file).ends_with(std::string(".") + known)) return known;
+Result<std::string> FormatOf(const std::string& file, const std::string& format) {
+  for (const char* known : {"csv", "jsonl", "json"}) {
+    if (format == known) return format;
+    if (format.empty() && ToLower(file).ends_with(std::string(".") + known))
+      return std::string(known);
   }
-  return "json";
+  if (format.empty()) return std::string("json");
+  return MakeError(ErrorCode::kInvalid,
+                   fmt::format("--format {}: right would be csv, json or jsonl", format));
 }
 
 Result<int> Export(const Api& api, const std::string& dataset, const std::string& file,
@@ -298,17 +295,11 @@ Result<int> Export(const Api& api, const std::string& dataset, const std::string
   request.answer_file = file;
   const Result<http::ClientResponse> done = api.Send(std::move(request));
   if (!done.ok()) return done.error();
-  // A server whose disk fails while it sends can only end early.
-  std::error_code unknown;
-  const std::uintmax_t bytes = std::filesystem::file_size(file, unknown);
-  if (unknown || std::to_string(bytes) != done->Header("Latchkey-Content-Bytes")) {
-    std::filesystem::remove(file, unknown);
-    return MakeError(ErrorCode::kInternal, "the file did not arrive whole; try again");
-  }
+  const std::string_view bytes = done->Header("Latchkey-Content-Bytes");
   if (as_json) {
     std::string json = R"({"file":)";
     AppendJsonString(json, file);
-    PrintLine(fmt::format(R"({},"format":"{}","bytes":{}}})", json, format, bytes));
+    PrintJson(fmt::format(R"({},"format":"{}","bytes":{}}})", json, format, bytes));
   } else {
     PrintLine(fmt::format("{} holds the records of {}, {} bytes", file, dataset, bytes));
   }
@@ -337,9 +328,10 @@ void AddExport(CLI::App& dataset, Context& context) {
                    "json.")
       ->type_name("FORMAT");
   SetAction(*command, context, [&context, flags] {
-    return WithApi(context, [&](const Api& api) {
-      return Export(api, flags->dataset, flags->file, FormatOf(flags->file, flags->format),
-                    context.json);
+    return WithApi(context, [&](const Api& api) -> Result<int> {
+      const Result<std::string> format = FormatOf(flags->file, flags->format);
+      if (!format.ok()) return format.error();
+      return Export(api, flags->dataset, flags->file, *format, context.json);
     });
   });
 }

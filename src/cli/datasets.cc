@@ -46,7 +46,11 @@ struct ImportFlags {
         ->required()
         ->type_name("WORKSPACE/NAME");
     command.add_option("--title", title, "How people call it.")->type_name("TEXT");
-    command.add_option("--key", key, "The field that names a record.")->type_name("FIELD");
+    command
+        .add_option("--key", key,
+                    "The field that names a record. A new dataset needs a key or a date; what is "
+                    "not said of one that stands, of this and the rest, stays as it is.")
+        ->type_name("FIELD");
     command.add_option("--subkey", subkey, "A second one.")->type_name("FIELD");
     command.add_option("--date", date, "The field with its date.")->type_name("FIELD");
     command
@@ -99,7 +103,7 @@ Result<int> Import(const Api& api, const ImportFlags& flags, bool as_json) {
   }();
   if (!done.ok()) return std::move(done).error();
   if (as_json) {
-    PrintLine(done->body);
+    PrintJson(done->body);
     return kDone;
   }
   Result<int> shown = PrintObject(done->body,
@@ -121,8 +125,6 @@ Result<int> Import(const Api& api, const ImportFlags& flags, bool as_json) {
   return kDone;
 }
 
-}  // namespace
-
 const std::vector<Column>& DatasetColumns() {
   static const std::vector<Column> columns = {
       {"workspace", "workspace"}, {"name", "name"},     {"title", "title"},
@@ -130,6 +132,15 @@ const std::vector<Column>& DatasetColumns() {
       {"date", "date"},           {"weight", "weight"}, {"test", "test"},
       {"updated", "updated_at"}};
   return columns;
+}
+
+}  // namespace
+
+Result<int> ShowDataset(const Result<http::ClientResponse>& response, bool as_json) {
+  if (!response.ok()) return response.error();
+  std::vector<Column> columns = DatasetColumns();
+  columns.insert(columns.end(), {{"bytes", "bytes"}, {"source", "source"}, {"fields", "fields"}});
+  return PrintObject(response->body, columns, as_json);
 }
 
 Result<std::string> DatasetPath(const std::string& name) {
@@ -155,7 +166,7 @@ void AddDatasets(CLI::App& root, Context& context) {
         *dataset, "import", "Import a file: all of it, or nothing.",
         "latchkey dataset import prices.csv --dataset core/PRICES --key symbol --date date\n"
         "latchkey dataset import prices.jsonl --dataset core/PRICES\n"
-        "latchkey dataset import rates.tsv --dataset premium/RATES --weight 10 \\\n"
+        "latchkey dataset import rates.tsv --dataset premium/RATES --key country --weight 10 \\\n"
         "    --fields country:string,rate:number --max-errors 5");
     AddClientOptions(*command, context);
     auto flags = std::make_shared<ImportFlags>();
@@ -197,9 +208,7 @@ void AddDatasets(CLI::App& root, Context& context) {
           if (!context.json) PrintLine(fmt::format("{} is gone", *full_name));
           return kDone;
         }
-        std::vector<Column> columns = DatasetColumns();
-        columns.push_back({"fields", "fields"});
-        return PrintObject(response->body, columns, context.json);
+        return ShowDataset(response, context.json);
       });
     });
   };

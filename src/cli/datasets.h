@@ -2,15 +2,15 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "base/result.h"
 #include "cli/commands.h"
-#include "cli/resources.h"
+#include "http/client.h"
 
 namespace latchkey::cli {
 
-const std::vector<Column>& DatasetColumns();
+// What a call answered: one dataset with all that is known of it.
+Result<int> ShowDataset(const Result<http::ClientResponse>& response, bool as_json);
 // "/operator/v1/datasets/WORKSPACE/NAME". kInvalid if it is not WORKSPACE/NAME.
 Result<std::string> DatasetPath(const std::string& name);
 

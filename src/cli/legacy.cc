@@ -52,7 +52,7 @@ void AddMap(CLI::App& legacy, Context& context) {
       legacy, "map", "Answer an old form from a core dataset; replaces what it was answered from.",
       "latchkey legacy map chart core/STOCKS\n"
       "latchkey legacy map quote core/STOCKS --rename latestPrice=price --rename "
-      "close=price_close");
+      "lastTradeDate=date");
   AddClientOptions(*command, context);
   struct Flags {
     std::string form;

@@ -114,7 +114,7 @@ Result<int> CreateAccount(const Api& api, const Context& context, const JsonBody
       api.Call("POST", "/operator/v1/accounts", body.Finish());
   if (!made.ok()) return made.error();
   if (context.json) {
-    PrintLine(made->body);
+    PrintJson(made->body);
     return kDone;
   }
   Result<int> shown = PrintObject(made->body, AccountColumns(), false);

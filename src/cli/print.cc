@@ -9,12 +9,29 @@
 namespace latchkey::cli {
 namespace {
 
-std::string Plain(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+// Puts something else in the place of each character that a terminal may act on: C0, DEL, and the
+// C1 of Unicode, two bytes in UTF-8, of which U+009B begins commands as ESC [ does.
+template <typename Replace>
+std::string WithoutControls(std::string_view text, const Replace& replace) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : '\0';
+    if (byte < 0x20 || byte == 0x7f) {
+      out += replace(byte);
+    } else if (byte == 0xc2 && next >= 0x80 && next < 0xa0) {
+      out += replace(next);
+      ++i;
+    } else {
+      out.push_back(text[i]);
+    }
   }
   return out;
+}
+
+std::string Plain(std::string_view text) {
+  return WithoutControls(text, [](unsigned char) { return " "; });
 }
 
 void Write(std::FILE* file, std::string_view text) {
@@ -31,6 +48,12 @@ std::size_t Width(std::string_view text) {
 }  // namespace
 
 void PrintLine(std::string_view text) { Write(stdout, Plain(text) + "\n"); }
+
+// In JSON such a character stands inside a text, where an escape means the same.
+void PrintJson(std::string_view json) {
+  Write(stdout,
+        WithoutControls(json, [](unsigned char c) { return fmt::format("\\u{:04x}", c); }) + "\n");
+}
 
 void PrintTable(const std::vector<std::string>& header,
                 const std::vector<std::vector<std::string>>& rows) {
@@ -61,7 +84,9 @@ void PrintValues(const std::vector<std::pair<std::string, std::string>>& values)
   }
 }
 
-void PrintError(std::string_view text) { Write(stderr, fmt::format("latchkey: {}\n", text)); }
+void PrintError(std::string_view text) {
+  Write(stderr, fmt::format("latchkey: {}\n", Plain(text)));
+}
 
 void PrintError(const Error& error) {
   PrintError(error.public_text.empty() ? std::string_view("it failed") : error.public_text);

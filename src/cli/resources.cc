@@ -24,7 +24,10 @@ std::string Shown(const json::value& value) {
     case json::kind::object: {
       const json::object& members = value.get_object();
       if (members.contains("name") && members.contains("type")) {  // a dataset's field
-        return Shown(members.at("name")) + " " + Shown(members.at("type"));
+        const json::value* required = members.if_contains("required");
+        const bool must = required != nullptr && required->is_bool() && required->get_bool();
+        return Shown(members.at("name")) + " " + Shown(members.at("type")) +
+               (must ? " required" : "");
       }
       std::string out;
       for (const json::key_value_pair& pair : members) {
@@ -125,7 +128,7 @@ Result<int> PrintList(const std::vector<std::string>& items, const std::vector<C
   if (as_json) {
     std::string all = "{\"items\":[";
     for (std::size_t i = 0; i < items.size(); ++i) all += (i == 0 ? "" : ",") + items[i];
-    PrintLine(all + "]}");
+    PrintJson(all + "]}");
     return kDone;
   }
   std::vector<std::string> header;
@@ -143,7 +146,7 @@ Result<int> PrintList(const std::vector<std::string>& items, const std::vector<C
 Result<int> PrintObject(const std::string& object, const std::vector<Column>& columns,
                         bool as_json) {
   if (as_json) {
-    PrintLine(object);
+    PrintJson(object);
     return kDone;
   }
   const Result<json::value> parsed = Parse(object);

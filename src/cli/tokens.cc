@@ -130,7 +130,7 @@ Result<int> Create(const Api& api, const TokenFlags& flags, bool as_json) {
   const Result<http::ClientResponse> made = api.Call("POST", *path, body.Finish());
   if (!made.ok()) return made.error();
   if (as_json) {
-    PrintLine(made->body);
+    PrintJson(made->body);
     return kDone;
   }
   return PrintNewToken(made->body);

@@ -551,22 +551,25 @@ class BackupTest(CrashCase):
                 self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
                 self.assertFalse((folder / f"data-{name}" / "state.db").exists())
 
-    def test_a_backup_that_ends_early_is_not_kept(self):
-        # A server whose disk fails while it sends ends the body in good form.
-        class Short(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                self.send_response(200)
-                self.send_header("Latchkey-Content-Bytes", "300000")
-                self.send_header("Content-Length", "5")
+    def folder_of_server(self, status, body, **headers):
+        """A data folder whose server answers one request so."""
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name.replace("_", "-"), value)
+                self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(b"short")
+                self.wfile.write(body)
+
+            do_POST = do_GET
 
             def log_message(self, *_):
                 pass
 
         folder = self.folder()
         folder.chmod(0o700)
-        peer = http.server.HTTPServer(("127.0.0.1", 0), Short)
+        peer = http.server.HTTPServer(("127.0.0.1", 0), Handler)
         self.addCleanup(peer.server_close)
         thread = threading.Thread(target=peer.handle_request)
         thread.start()
@@ -576,13 +579,50 @@ class BackupTest(CrashCase):
                            ("run.json", json.dumps({"pid": 1, "internal_url": url}))):
             (folder / name).write_text(text)
             (folder / name).chmod(0o600)
+        lock = open(folder / "lock")
+        self.addCleanup(lock.close)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return folder
+
+    def short_server(self):
+        """It ends each body early, but in good form."""
+        return self.folder_of_server(200, b"short", Latchkey_Content_Bytes="300000")
+
+    def test_a_backup_that_ends_early_is_not_kept(self):
         file = self.folder() / "early.backup"
-        with open(folder / "lock") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            done = run("backup", file, "--data", folder)
+        done = run("backup", file, "--data", self.short_server())
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         self.assertIn("whole", done.stderr)
-        self.assertFalse(file.exists())
+        self.assertEqual(list(file.parent.iterdir()), [])
+
+    def test_an_export_that_ends_early_leaves_the_file_that_stands(self):
+        file = self.folder() / "prices.csv"
+        file.write_text("symbol\nAAPL\n")
+        done = run("dataset", "export", "core/PRICES", file, "--data", self.short_server())
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn("whole", done.stderr)
+        self.assertEqual(file.read_text(), "symbol\nAAPL\n")
+        self.assertEqual(list(file.parent.iterdir()), [file])
+
+    def test_what_a_server_says_moves_no_cursor(self):
+        # ESC, C1 and DEL, escaped in JSON and as they are.
+        hostile = "\\u001b[2J\\u009b2J\x7f\u009b31m"
+        title = json.loads(f'"{hostile}"')
+        cases = [
+            (404, '{"detail":"%s","errors":[{"field":"%s","detail":"%s"}]}' % ((hostile,) * 3), []),
+            (502, "\x1b[2J\u009b2J", []),
+            (200, '{"name":"%s"}' % hostile, []),
+            (200, '{"name":"%s"}' % hostile, ["--json"]),
+        ]
+        for status, body, flags in cases:
+            with self.subTest((status, flags)):
+                folder = self.folder_of_server(status, body.encode())
+                done = run("dataset", "show", "core/PRICES", "--data", folder, *flags)
+                self.assertEqual(done.returncode, 0 if status == 200 else 1)
+                said = (done.stdout + done.stderr).replace("\n", "")
+                self.assertNotRegex(said, "[\\x00-\\x1f\\x7f-\\x9f]")
+                if flags:
+                    self.assertEqual(json.loads(done.stdout)["name"], title)
 
     def test_a_backup_file_that_stands_is_not_overwritten(self):
         server = self.start()

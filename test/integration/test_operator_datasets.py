@@ -86,7 +86,7 @@ class DefinitionTest(OperatorCase):
             (["create", "core/X", "--fields", "a:string", "--key", "b"], "b"),
             (["create", "core/X", "--fields", "a:text", "--key", "a"], "fields[0].type"),
             (["create", "core/_systemX", "--fields", "a:string", "--key", "a"], "name"),
-            (["create", "nobody/X", "--fields", "a:string", "--key", "a"], "not_found"),
+            (["create", "nobody/X", "--fields", "a:string", "--key", "a"], "workspace: "),
             (["create", "core/FIXED", "--fields", "a:string", "--key", "a"], "conflict"),
             (["change", "core/FIXED", "--type", "v:boolean"], "v"),
             (["change", "core/FIXED", "--weight", "1000001"], "weight"),
@@ -100,7 +100,9 @@ class DefinitionTest(OperatorCase):
         for arguments in (["create", "CORE", "--fields", "a:string"],
                           ["create", "core/X", "--fields", "a"],
                           ["create", "core/X", "--fields", "a:string", "--required", "b"],
-                          ["change", "core/FIXED", "--type", "none:any"]):
+                          ["change", "core/FIXED", "--type", "none:any"],
+                          ["change", "core/FIXED"],
+                          ["export", "core/FIXED", "file", "--format", "xml"]):
             with self.subTest(arguments):
                 self.assertEqual(self.dataset(*arguments, ok=False).returncode, 2)
 
@@ -184,7 +186,7 @@ class FormsTest(OperatorCase):
         self.assertEqual(done.returncode, 1)
         self.assertFalse(path.exists())
         self.assertEqual(self.dataset("export", "core/NONE", path, "--format", "xml",
-                                      ok=False).returncode, 1)
+                                      ok=False).returncode, 2)
 
     def test_a_large_export_streams_and_others_are_served_meanwhile(self):
         lines = ["key,day,v"] + [f"K{i:06},2024-01-01,{i}" for i in range(200_000)]
