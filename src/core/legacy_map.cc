@@ -19,10 +19,23 @@ std::optional<LegacyKind> ParseLegacyKind(std::string_view text) {
   return std::nullopt;
 }
 
-std::string_view LegacyMap::NameOf(std::string_view field) const {
-  for (const LegacyRename& rename : renames) {
-    if (rename.field == field) return rename.name;
-  }
+namespace {
+
+const LegacyRename* FindRename(const LegacyMap& map, std::string_view field) {
+  const auto found = std::find_if(map.renames.begin(), map.renames.end(),
+                                  [&](const LegacyRename& each) { return each.field == field; });
+  return found == map.renames.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+std::optional<std::string_view> LegacyMap::NameOf(const Dataset& over,
+                                                  std::string_view field) const {
+  if (const LegacyRename* rename = FindRename(*this, field)) return rename->name;
+  const bool taken = std::any_of(renames.begin(), renames.end(), [&](const LegacyRename& rename) {
+    return rename.name == field && over.FieldIndex(rename.field) >= 0;
+  });
+  if (taken) return std::nullopt;
   return field;
 }
 
@@ -53,7 +66,8 @@ Status CheckLegacyMap(const LegacyMap& map, const Dataset& dataset) {
   }
   std::set<std::string_view> names;
   for (const Field& field : dataset.fields) {
-    const std::string_view name = map.NameOf(field.name);
+    const LegacyRename* rename = FindRename(map, field.name);
+    const std::string_view name = rename == nullptr ? field.name : rename->name;
     if (names.insert(name).second) continue;
     errors.push_back({"renames." + std::string(name), "Two fields would stand under this name."});
   }

@@ -37,8 +37,10 @@ struct LegacyMap {
   Timestamp updated_at{};
   std::int64_t version = 1;
 
-  // The name under which a field stands in the answer: its own, unless it was renamed.
-  std::string_view NameOf(std::string_view field) const;
+  // The name under which a field of this dataset stands in the answer: its own, unless it was
+  // renamed. nullopt: it is left out, since another field was given its name. (That is refused when
+  // a map is made, but a field of that name may come into the dataset later.)
+  std::optional<std::string_view> NameOf(const Dataset& over, std::string_view field) const;
 };
 
 // Of a map over this dataset: it is the operator's core data and has a key; fields are there, no

@@ -35,8 +35,21 @@ TEST(LegacyMapTest, KindsParseBack) {
 
 TEST(LegacyMapTest, NamesAFieldByItsRenameOrItself) {
   const LegacyMap map = MapOf(LegacyKind::kQuote, {{"latestPrice", "price"}});
-  EXPECT_EQ(map.NameOf("price"), "latestPrice");
-  EXPECT_EQ(map.NameOf("symbol"), "symbol");
+  EXPECT_EQ(map.NameOf(Stocks(), "price"), "latestPrice");
+  EXPECT_EQ(map.NameOf(Stocks(), "symbol"), "symbol");
+}
+
+// A field called as another one was renamed to could be added to a mapped dataset, and both then
+// stood in one object under one name.
+TEST(LegacyMapTest, AFieldThatComesLaterGivesWayToARenameOfItsName) {
+  const LegacyMap map = MapOf(LegacyKind::kQuote, {{"latestPrice", "price"}});
+  Dataset dataset = Stocks();
+  dataset.fields.push_back({"latestPrice", FieldType::kNumber, false});
+  EXPECT_EQ(map.NameOf(dataset, "price"), "latestPrice");
+  EXPECT_EQ(map.NameOf(dataset, "latestPrice"), std::nullopt);
+  // Of a field that an import took away the rename is without effect.
+  dataset.fields.erase(dataset.fields.begin() + 2);
+  EXPECT_EQ(map.NameOf(dataset, "latestPrice"), "latestPrice");
 }
 
 TEST(LegacyMapTest, TakesWhatAnOldFormCanBeMadeOf) {

@@ -190,7 +190,7 @@ class Reader {
       for (const LegacyKind kind : work_.question.types) {
         const Form& form = work_.FormOf(kind);
         for (const core::Field& field : DatasetOf(form).fields) {
-          known = known || form.map.NameOf(field.name) == name;
+          known = known || form.map.NameOf(DatasetOf(form), field.name) == name;
         }
       }
       if (!known) {
@@ -265,7 +265,7 @@ class Reader {
     const std::optional<std::vector<std::string_view>> values = core::SplitValues(record.values);
     if (!values) return MakeError(ErrorCode::kCorrupt, {}, "the values of a record");
     for (std::size_t i = 0; i < dataset.fields.size(); ++i) {
-      if (form.map.NameOf(dataset.fields[i].name) != work_.question.field) continue;
+      if (form.map.NameOf(dataset, dataset.fields[i].name) != work_.question.field) continue;
       read_.body.append(i < values->size() ? (*values)[i] : "null");
       return {};
     }
@@ -378,10 +378,11 @@ Status AppendLegacyObject(std::string& out, const core::Dataset& dataset, const 
   if (!values) return MakeError(ErrorCode::kCorrupt, {}, "the values of a record");
   out.push_back('{');
   for (std::size_t i = 0; i < dataset.fields.size(); ++i) {
-    const std::string_view name = map.NameOf(dataset.fields[i].name);
-    if (!filter.empty() && std::find(filter.begin(), filter.end(), name) == filter.end()) continue;
+    const std::optional<std::string_view> name = map.NameOf(dataset, dataset.fields[i].name);
+    if (!name) continue;
+    if (!filter.empty() && std::find(filter.begin(), filter.end(), *name) == filter.end()) continue;
     if (out.back() != '{') out.push_back(',');
-    AppendJsonString(out, name);
+    AppendJsonString(out, *name);
     out.push_back(':');
     out.append(i < values->size() ? (*values)[i] : "null");
   }

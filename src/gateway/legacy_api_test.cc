@@ -150,6 +150,11 @@ TEST(LegacyObjectTest, HasTheFieldsUnderTheMapsNamesAndNothingElse) {
   out.clear();
   ASSERT_TRUE(AppendLegacyObject(out, dataset, map, {"latestPrice"}, record).ok());
   EXPECT_EQ(out, R"({"latestPrice":223.02})");
+  // A field of the name that another one was given: no name stands twice.
+  dataset.fields.push_back({"latestPrice", core::FieldType::kNumber, false});
+  out.clear();
+  ASSERT_TRUE(AppendLegacyObject(out, dataset, map, {}, record).ok());
+  EXPECT_EQ(out, R"({"symbol":"AAPL","latestPrice":223.02,"added":null})");
   record.values = "broken";
   EXPECT_EQ(AppendLegacyObject(out, dataset, map, {}, record).error().code, ErrorCode::kCorrupt);
 }

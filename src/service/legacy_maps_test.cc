@@ -59,7 +59,7 @@ TEST_F(LegacyMapsTest, IsInForceForEveryReaderAtOnceAndAfterARestart) {
   const core::LegacyMap* map = reader.Get().Find(core::LegacyKind::kQuote);
   ASSERT_NE(map, nullptr);
   EXPECT_EQ(map->dataset.value, 7);
-  EXPECT_EQ(map->NameOf("price"), "latestPrice");
+  EXPECT_EQ(map->renames, made->renames);
   EXPECT_EQ(reader.Get().Find(core::LegacyKind::kChart), nullptr);
 
   house_.Restart();

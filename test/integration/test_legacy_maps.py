@@ -103,6 +103,10 @@ class AnswerTest(ServerCase):
         self.assertEqual((answer.json()["latestPrice"], answer.json()["volume"]), (2.5, 20))
         self.assertNotIn("price", answer.json())
         self.assertEqual(quote("/latestPrice").text, "2.5")
+        # A field of that name, added later, gives way: no name stands twice in one object.
+        self.server.cli("dataset", "change", "core/PRICES", "--add-fields", "latestPrice:number")
+        self.assertEqual(quote().text.count('"latestPrice"'), 1)
+        self.assertEqual(quote("/latestPrice").text, "2.5")
         self.server.cli("legacy", "map", "quote", "core/OTHER")
         self.assertEqual(quote("/close").text, "9")
         # By its id: the map goes with the dataset to its new name.
