@@ -92,6 +92,10 @@ Reply Refuse(core::Reason reason, std::string_view detail, std::string_view requ
 
 Reply Refuse(const Error& error, std::string_view request_id) {
   std::string_view detail = error.public_text;
+  // A sentence of core's leads to its field by "at"; here the field leads, as everywhere.
+  if (!error.fields.empty() && detail.starts_with("at " + error.fields.front().field + ":")) {
+    detail.remove_prefix(3);
+  }
   if (error.code == ErrorCode::kUnknown && detail.empty()) {
     detail = "Whether it was done is not known. Look before you try again.";
   }

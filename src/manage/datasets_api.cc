@@ -117,7 +117,12 @@ Reply DatasetsApi::Create(const Call& call, service::NewDataset dataset,
   const auto create =
       [&](const service::IdempotencyRecord<CatalogueEntry>* idempotency) -> Result<CatalogueEntry> {
     const Result<Entry> created = definitions_.Create(dataset, call.actor, idempotency);
-    if (!created.ok()) return created.error();
+    if (!created.ok()) {
+      Error error = created.error();
+      // The path is there; it is the body's workspace that is not.
+      if (error.code == ErrorCode::kNotFound) error.code = ErrorCode::kInvalid;
+      return error;
+    }
     return CatalogueEntry(**created);
   };
   const auto reply = [&](const CatalogueEntry& created) {
@@ -137,7 +142,8 @@ Reply DatasetsApi::Patch(const Call& call, const CatalogueEntry& entry) {
   Result<service::DatasetPatch> patch = ParseDatasetPatch(call.body, definer);
   if (!patch.ok()) return Refuse(patch.error(), request_id);
   if (patch->title && patch->title->empty()) patch->title = patch->name.value_or(dataset.name);
-  const Result<Entry> changed = definitions_.Change(dataset.id, *patch, wanted.version, call.actor);
+  const Result<Entry> changed = definitions_.Change(dataset.id, *patch, wanted.version, call.actor,
+                                                    !wanted.version.has_value());
   return changed.ok() ? DatasetReply(**changed) : Refuse(changed.error(), request_id);
 }
 

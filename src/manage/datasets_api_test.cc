@@ -10,6 +10,7 @@ namespace latchkey::manage {
 namespace {
 
 namespace json = boost::json;
+using test::Object;
 using testing::ElementsAre;
 using Headers = test::Planes::Headers;
 
@@ -17,14 +18,6 @@ constexpr const char* kPrices =
     R"({"name":"PRICES","fields":[{"name":"symbol","type":"string","required":true},)"
     R"({"name":"day","type":"date","required":true},{"name":"close","type":"number"}],)"
     R"("key":"symbol","date":"day"})";
-
-json::object Object(const http::ClientResponse& response) {
-  boost::system::error_code error;
-  json::value value = json::parse(response.body, error);
-  if (!error && value.is_object()) return value.as_object();
-  ADD_FAILURE() << "not an object: " << response.status << " " << response.body;
-  return {};
-}
 
 std::vector<std::string> Names(const http::ClientResponse& response) {
   std::vector<std::string> names;
@@ -89,6 +82,7 @@ TEST_F(DatasetsApiTest, MakesShowsChangesAndRemovesAnAccountsDataset) {
   EXPECT_EQ(dataset.at("class"), "workspace");
   EXPECT_EQ(dataset.at("title"), "PRICES");
   EXPECT_EQ(dataset.at("records"), 0);
+  EXPECT_EQ(dataset.at("bytes"), 0);
   const std::string id(dataset.at("id").as_string());
   EXPECT_EQ(Manage("GET", "/datasets/prices").body, made.body);
   EXPECT_EQ(Manage("GET", "/datasets/" + id).body, made.body);
@@ -112,6 +106,21 @@ TEST_F(DatasetsApiTest, MakesShowsChangesAndRemovesAnAccountsDataset) {
   EXPECT_EQ(Manage("DELETE", "/datasets/QUOTES", {}, {{"If-Match", "\"1\""}}).status, 412);
   EXPECT_EQ(Manage("DELETE", "/datasets/QUOTES").status, 204);
   EXPECT_EQ(Manage("DELETE", "/datasets/QUOTES").status, 404);
+}
+
+// wire.md §9: "`*` accepted and marked in the audit log".
+TEST_F(DatasetsApiTest, MarksAnUnconditionalPatchInTheAuditLog) {
+  ASSERT_EQ(Manage("POST", "/datasets", kPrices).status, 201);
+  for (const char* version : {"\"1\"", "*"}) {
+    ASSERT_EQ(
+        Manage("PATCH", "/datasets/PRICES", R"({"title":"x"})", {{"If-Match", version}}).status,
+        200);
+    const auto events = test::Must(planes_.store->ListAuditEvents(0, 100));
+    EXPECT_EQ(events.back().action, "dataset.update");
+    EXPECT_EQ(events.back().after.find(R"(,"if_match":"*"})") != std::string::npos,
+              std::string(version) == "*")
+        << events.back().after;
+  }
 }
 
 TEST_F(DatasetsApiTest, AnotherAccountsDatasetIsAsIfItWereNotThere) {
@@ -167,6 +176,9 @@ TEST_F(DatasetsApiTest, NamesEachFieldThatCantHold) {
     const auto answer = Manage("POST", "/datasets", body);
     EXPECT_EQ(answer.status, 400) << body << answer.body;
     EXPECT_NE(FirstError(answer), "") << body << answer.body;
+    // The field leads in the sentence too, as where the body is read.
+    EXPECT_NE(answer.body.find("request. " + FirstError(answer) + ": "), std::string::npos)
+        << body << answer.body;
   }
   ASSERT_EQ(Manage("POST", "/datasets", kPrices).status, 201);
   for (const char* body : {R"({"key":"close"})", R"({"date":null})", R"({"weight":3})",
@@ -272,11 +284,12 @@ TEST_F(DatasetsApiTest, TheOperatorSetsWeightAndTest) {
   EXPECT_EQ(FirstError(Operator("PATCH", "/datasets/premium/RATES", R"({"weight":1000001})",
                                 {{"If-Match", "*"}})),
             "weight");
-  EXPECT_EQ(Operator("POST", "/datasets",
-                     R"({"workspace":"nobody","name":"A","fields":[{"name":"a","type":"string"}],)"
-                     R"("key":"a"})")
-                .status,
-            404);
+  const auto nobodys =
+      Operator("POST", "/datasets",
+               R"({"workspace":"nobody","name":"A","fields":[{"name":"a","type":"string"}],)"
+               R"("key":"a"})");
+  EXPECT_EQ(nobodys.status, 400);
+  EXPECT_EQ(FirstError(nobodys), "workspace");
 }
 
 TEST_F(DatasetsApiTest, GivesTheFirstRecordsInPages) {

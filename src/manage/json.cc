@@ -194,6 +194,7 @@ std::string DatasetJson(const service::CatalogueEntry& entry) {
       {"weight", dataset.weight},
       {"test", dataset.test},
       {"records", entry.live->records.load()},
+      {"bytes", entry.live->bytes.load()},
       {"created_at", FormatRfc3339(dataset.created_at)},
       {"updated_at", FormatRfc3339(FromUnixMillis(entry.live->updated_millis.load()))},
   });

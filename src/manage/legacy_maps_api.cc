@@ -86,7 +86,11 @@ Reply LegacyMapsApi::Put(const Call& call, core::LegacyKind kind) {
   map.renames = std::move(input->renames);
   const Result<core::LegacyMap> put = maps_.Put(std::move(map), dataset, version, call.actor);
   if (!put.ok()) return Refuse(put.error(), request_id);
-  return ObjectReply(LegacyMapJson(*put, dataset.workspace + "/" + dataset.name), put->version);
+  Reply reply =
+      ObjectReply(LegacyMapJson(*put, dataset.workspace + "/" + dataset.name), put->version);
+  // Where none stood before it has its first version: it was made (RFC 9110 §9.3.4).
+  if (put->version == 1) reply.status = 201;
+  return reply;
 }
 
 Reply LegacyMapsApi::Remove(const Call& call, core::LegacyKind kind) {

@@ -9,6 +9,7 @@ namespace latchkey::manage {
 namespace {
 
 namespace json = boost::json;
+using test::Object;
 using Headers = test::Planes::Headers;
 
 class LegacyMapsApiTest : public testing::Test {
@@ -28,25 +29,17 @@ class LegacyMapsApiTest : public testing::Test {
   test::Planes planes_;
 };
 
-json::object Object(const http::ClientResponse& response) {
-  boost::system::error_code error;
-  json::value value = json::parse(response.body, error);
-  if (!error && value.is_object()) return value.as_object();
-  ADD_FAILURE() << "not an object: " << response.status << " " << response.body;
-  return {};
-}
-
 TEST_F(LegacyMapsApiTest, MapsShowsListsAndUnmaps) {
   EXPECT_EQ(Send("GET", "").body, R"({"items":[],"next_page_token":null})");
   EXPECT_EQ(Send("GET", "/quote").status, 404);
   const auto put =
       Send("PUT", "/quote", R"({"dataset":"CORE/stocks","renames":{"latestPrice":"price"}})");
-  ASSERT_EQ(put.status, 200) << put.body;
+  ASSERT_EQ(put.status, 201) << put.body;
   EXPECT_EQ(put.Header("ETag"), "\"1\"");
   EXPECT_EQ(Object(put).at("dataset"), "core/STOCKS");
   EXPECT_EQ(json::serialize(Object(put).at("renames")), R"({"latestPrice":"price"})");
   EXPECT_EQ(Send("GET", "/quote").body, put.body);
-  ASSERT_EQ(Send("PUT", "/chart", R"({"dataset":"core/STOCKS"})").status, 200);
+  ASSERT_EQ(Send("PUT", "/chart", R"({"dataset":"core/STOCKS"})").status, 201);
 
   const json::object first = Object(Send("GET", "?page_size=1"));
   ASSERT_EQ(first.at("items").as_array().size(), 1u);
@@ -65,7 +58,7 @@ TEST_F(LegacyMapsApiTest, MapsShowsListsAndUnmaps) {
 
 TEST_F(LegacyMapsApiTest, PutsByVersionWhereOneIsNamed) {
   EXPECT_EQ(Send("PUT", "/quote", R"({"dataset":"core/STOCKS"})", {{"If-Match", "*"}}).status, 412);
-  ASSERT_EQ(Send("PUT", "/quote", R"({"dataset":"core/STOCKS"})").status, 200);
+  ASSERT_EQ(Send("PUT", "/quote", R"({"dataset":"core/STOCKS"})").status, 201);
   EXPECT_EQ(Send("PUT", "/quote", R"({"dataset":"core/STOCKS"})", {{"If-Match", "\"2\""}}).status,
             412);
   const auto again =
@@ -98,7 +91,7 @@ TEST_F(LegacyMapsApiTest, NamesTheFieldThatIsWrong) {
 }
 
 TEST_F(LegacyMapsApiTest, AMapOutlivesItsDatasetAndSaysSo) {
-  ASSERT_EQ(Send("PUT", "/quote", R"({"dataset":"core/STOCKS"})").status, 200);
+  ASSERT_EQ(Send("PUT", "/quote", R"({"dataset":"core/STOCKS"})").status, 201);
   ASSERT_EQ(planes_.Operator("DELETE", "/operator/v1/datasets/core/STOCKS").status, 204);
   EXPECT_TRUE(Object(Send("GET", "/quote")).at("dataset").is_null());
 }

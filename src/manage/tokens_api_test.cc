@@ -17,21 +17,12 @@ namespace latchkey::manage {
 namespace {
 
 namespace json = boost::json;
+using test::Object;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 using Headers = test::Planes::Headers;
-
-json::object Object(const http::ClientResponse& response) {
-  boost::system::error_code error;
-  json::value value = json::parse(response.body, error);
-  if (error || !value.is_object()) {
-    ADD_FAILURE() << "not an object: " << response.status << " " << response.body;
-    return {};
-  }
-  return value.as_object();
-}
 
 std::string Text(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains({name.data(), name.size()});

@@ -9,15 +9,8 @@ namespace latchkey::manage {
 namespace {
 
 namespace json = boost::json;
+using test::Object;
 using Headers = test::Planes::Headers;
-
-json::object Object(const http::ClientResponse& response) {
-  boost::system::error_code error;
-  json::value value = json::parse(response.body, error);
-  if (!error && value.is_object()) return value.as_object();
-  ADD_FAILURE() << "not an object: " << response.status << " " << response.body;
-  return {};
-}
 
 class UploadsApiTest : public testing::Test {
  protected:

@@ -175,6 +175,10 @@ Result<EntryPointer> DatasetChanges::Commit(DefinitionChange change) {
       Mutate(std::move(change.action), std::move(change.actor), dataset, dataset.updated_at);
   if (standing) mutation.event.before = Describe(*standing);
   mutation.event.after = Describe(dataset);
+  if (change.unconditional) {
+    mutation.event.after.pop_back();
+    mutation.event.after += R"(,"if_match":"*"})";
+  }
   mutation.answer = std::move(change.answer);
   store::PutDataset put;
   if (standing) put.expected_version = standing->version;

@@ -54,6 +54,7 @@ struct DefinitionChange {
   core::Actor actor;
   std::optional<std::uint32_t> max_datasets = std::nullopt;  // of a creation
   std::optional<store::IdempotentAnswer> answer = std::nullopt;
+  bool unconditional = false;  // `If-Match: *`, which the audit log marks
 };
 
 class DatasetChanges {

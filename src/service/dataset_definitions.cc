@@ -66,7 +66,7 @@ Result<EntryPointer> DatasetDefinitions::Create(
 
 Result<EntryPointer> DatasetDefinitions::Change(core::DatasetId id, const DatasetPatch& patch,
                                                 std::optional<std::int64_t> expected_version,
-                                                core::Actor actor) {
+                                                core::Actor actor, bool unconditional) {
   const EntryPointer known = changes_.catalogue().Find(id);
   if (known == nullptr) return NoSuchDataset();
   MutexLock lock(known->live->write_mutex);
@@ -93,6 +93,7 @@ Result<EntryPointer> DatasetDefinitions::Change(core::DatasetId id, const Datase
   change.standing = standing->dataset;
   change.action = "dataset.update";
   change.actor = std::move(actor);
+  change.unconditional = unconditional;
   Result<EntryPointer> changed = changes_.Commit(std::move(change));
   if (!changed.ok() && changed.error().code == ErrorCode::kConflict) {
     return NameTaken(changed.error(), dataset);

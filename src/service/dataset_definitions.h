@@ -63,11 +63,13 @@ class DatasetDefinitions {
 
   // `expected_version`: what If-Match named; absent: whatever stands. kNotFound, kStale, kInvalid,
   // kConflict if the new name is taken. In force when it returns: the old name is no dataset's
-  // then.
+  // then. `unconditional`: no version was named on purpose (`If-Match: *`), which the audit log
+  // marks (wire.md §9).
   Result<std::shared_ptr<const CatalogueEntry>> Change(core::DatasetId id,
                                                        const DatasetPatch& patch,
                                                        std::optional<std::int64_t> expected_version,
-                                                       core::Actor actor);
+                                                       core::Actor actor,
+                                                       bool unconditional = false);
 
   // With all its records. kNotFound, kStale. Of unknown outcome (kUnknown) the dataset stands,
   // unless the store shows that it is gone: then ok.

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include <boost/json.hpp>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -47,6 +48,15 @@
 #include "store/sqlite_store.h"
 
 namespace latchkey::test {
+
+// The answer's body; a failure, and an empty one, if it is no JSON object.
+inline boost::json::object Object(const http::ClientResponse& response) {
+  boost::system::error_code error;
+  boost::json::value value = boost::json::parse(response.body, error);
+  if (!error && value.is_object()) return value.as_object();
+  ADD_FAILURE() << "not an object: " << response.status << " " << response.body;
+  return {};
+}
 
 class TemporaryFolder {
  public:
