@@ -142,7 +142,7 @@ class ManagementTest(ManageCase):
     def test_what_does_not_hold_is_refused_with_the_field_named(self):
         good = {"name": "X", "fields": FIELDS, "key": "symbol"}
         for changes, field in (({"name": None}, "name"), ({"name": "a b"}, "name"),
-                               ({"fields": None}, "fields"), ({"fields": []}, "key"),
+                               ({"fields": None}, "fields"), ({"fields": []}, "fields"),
                                ({"key": "nothing"}, "key"), ({"date": "price"}, "date"),
                                ({"unknown": 1}, "unknown")):
             with self.subTest(changes):
