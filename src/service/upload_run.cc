@@ -155,7 +155,7 @@ Status UploadRun::Look() {
   }
   // What was removed does not come back with a file that was sent before.
   if (job_.dataset_id && entry_ == nullptr) {
-    return MakeError(ErrorCode::kNotFound,
+    return MakeError(ErrorCode::kInvalid,
                      "The dataset was removed after the file was sent; nothing was stored.");
   }
   job_.state = core::UploadState::kValidating;

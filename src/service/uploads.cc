@@ -125,7 +125,9 @@ Status Uploads::Impl::RemoveStrays() {
     if (!id) continue;
     const Result<std::optional<core::UploadJob>> job = parts_.changes.records().GetJob(*id);
     if (!job.ok()) return job.error();
-    if (!*job || (stem == name && (*job)->Finished())) strays.push_back(entry->path());
+    // Of one that has ended, the lines that it rejected are still asked for.
+    const bool wanted = *job && (!(*job)->Finished() || (stem != name && (*job)->rejected > 0));
+    if (!wanted) strays.push_back(entry->path());
   }
   for (const std::filesystem::path& stray : strays) std::filesystem::remove(stray, failed);
   return {};

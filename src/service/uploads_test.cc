@@ -458,6 +458,27 @@ TEST(UploadsKillTest, AFileThatWasNotAcknowledgedGoesWithTheNextStart) {
   EXPECT_FALSE(again.runner->RunOne());
 }
 
+// A kill between the end of a job and the removal of its files leaves both.
+TEST(UploadsKillTest, FilesOfAnEndedJobGoWithTheNextStartButForItsRejectedLines) {
+  DataHouse house;
+  house.MakeAccount(5, "acme");
+  house.MakePrices();
+  UploadOptions options;
+  options.max_errors = 1;
+  const auto good = house.Send(Csv(0, 1), options);
+  const auto bad = house.Send(Csv(0, 1) + "B,never,1\n", options);
+  ASSERT_TRUE(good.ok() && bad.ok());
+  house.RunJobs();
+  const std::string folder = house.folder() + "/uploads/";
+  for (const core::UploadJobId id : {good->id, bad->id}) {
+    std::ofstream(folder + id.ToString()) << "left";
+  }
+  std::ofstream(folder + good->id.ToString() + ".rejected") << "left";
+  house.Restart();
+  EXPECT_THAT(house.UploadFiles(), SizeIs(1));
+  EXPECT_TRUE(house.uploads->RejectedFile("acme", bad->id).ok());
+}
+
 TEST(UploadsKillTest, AJobWhoseFileIsGoneFailsAndSaysSo) {
   DataHouse house;
   house.MakeAccount(5, "acme");
