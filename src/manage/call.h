@@ -15,6 +15,7 @@
 #include "core/decision.h"
 #include "core/ids.h"
 #include "core/reason.h"
+#include "core/token.h"
 #include "http/message.h"
 #include "http/query.h"
 #include "manage/routes.h"
@@ -35,6 +36,7 @@ struct Call {
   // The secret token that called, and what it was judged by; none for the operator.
   core::TokenId token;
   core::Facts facts;
+  core::Environment environment = core::Environment::kLive;  // the token's; the operator's is live
   // The account that the caller's secret token may change; none for the operator, whose path names
   // it.
   core::AccountId account;

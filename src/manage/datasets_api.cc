@@ -50,6 +50,10 @@ std::shared_ptr<const CatalogueEntry> FindOwnDataset(const service::Catalogue& c
   return by_id && by_id->dataset.workspace == workspace ? by_id : nullptr;
 }
 
+bool Reaches(const Call& call, const CatalogueEntry* entry) {
+  return call.environment == core::Environment::kLive || (entry != nullptr && entry->dataset.test);
+}
+
 Reply DatasetsApi::Run(const Call& call) {
   if (call.route == Route::kListDatasets) return List(call, "");
   if (call.route == Route::kCreateDataset) {
@@ -65,6 +69,11 @@ Reply DatasetsApi::Run(const Call& call) {
 Reply DatasetsApi::RunOwn(const Call& call, const core::Account& account) {
   if (call.route == Route::kListOwnDatasets) return List(call, account.workspace);
   if (call.route == Route::kCreateOwnDataset) {
+    // The mark `test` is the operator's to give.
+    if (!Reaches(call, nullptr)) {
+      return Refuse(core::Reason::kTokenWrongEnvironment, "A test token makes no datasets.",
+                    call.actor.request_id);
+    }
     Result<service::NewDataset> dataset = ParseDatasetCreation(call.body, Definer::kAccount);
     if (!dataset.ok()) return Refuse(dataset.error(), call.actor.request_id);
     dataset->workspace = account.workspace;
@@ -72,7 +81,11 @@ Reply DatasetsApi::RunOwn(const Call& call, const core::Account& account) {
                   call.path + "/");
   }
   const Entry entry = FindOwnDataset(catalogue_, account.workspace, call.captures.back());
-  return entry ? RunForOne(call, entry) : NoSuchDataset(call);
+  if (!entry) return NoSuchDataset(call);
+  if (!Reaches(call, entry.get())) {
+    return Refuse(core::Reason::kTokenWrongEnvironment, "", call.actor.request_id);
+  }
+  return RunForOne(call, entry);
 }
 
 Reply DatasetsApi::RunForOne(const Call& call, const Entry& entry) {
@@ -91,6 +104,7 @@ Reply DatasetsApi::List(const Call& call, std::string_view workspace) {
   for (const auto& [name, entry] : *map) {
     const core::Dataset& dataset = entry->dataset;
     if (!workspace.empty() && dataset.workspace != workspace) continue;
+    if (!Reaches(call, entry.get())) continue;
     if (page->after && PlaceOf(*entry) <= std::pair(page->after->created_at, page->after->id)) {
       continue;
     }

@@ -55,4 +55,8 @@ std::shared_ptr<const service::CatalogueEntry> FindOwnDataset(const service::Cat
                                                               std::string_view workspace,
                                                               std::string_view name_or_id);
 
+// Whether the caller's token reaches it: a test token reaches only what is marked as test, here as
+// on the data plane (wire.md §8). Null: it is gone.
+bool Reaches(const Call& call, const service::CatalogueEntry* entry);
+
 }  // namespace latchkey::manage

@@ -226,6 +226,7 @@ std::optional<Reply> PlaneHandler::Identify(const http::Request& request, Pendin
   }
   if (!verdict.decision.allowed()) return RefuseDecision(verdict.decision, pending.request_id);
   call.token = verdict.token->id;
+  call.environment = verdict.token->environment;
   call.account = verdict.account->id;
   call.actor.principal = pending.token;
   call.credential = Secret(std::string(text));

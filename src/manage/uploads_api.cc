@@ -75,6 +75,9 @@ class UploadsApi::Receiver final : public BodyReceiver {
     if (!entry) {
       return Refuse(core::Reason::kNotFound, "There is no such dataset.", request_id);
     }
+    if (!Reaches(*call_, entry.get())) {
+      return Refuse(core::Reason::kTokenWrongEnvironment, "", request_id);
+    }
     options->workspace = account->workspace;
     options->dataset = entry->dataset.name;
     auto begun = api_.uploads_.Begin(*options, call_->actor);
@@ -118,9 +121,17 @@ Reply UploadsApi::Run(const Call& call, const core::Account& account) {
   if (call.route == Route::kListJobs) return List(call, account);
   const std::optional<core::UploadJobId> id = core::UploadJobId::Parse(call.captures.back());
   if (!id) return NoSuchJob(call);
-  if (call.route == Route::kGetRejectedLines) return RejectedLines(call, account, *id);
   const Result<core::UploadJob> job = uploads_.Find(account.workspace, *id);
-  return job.ok() ? JsonReply(UploadJobJson(*job)) : Refuse(job.error(), call.actor.request_id);
+  if (!job.ok()) return Refuse(job.error(), call.actor.request_id);
+  if (!IsShownTo(call, *job)) {
+    return Refuse(core::Reason::kTokenWrongEnvironment, "", call.actor.request_id);
+  }
+  if (call.route == Route::kGetRejectedLines) return RejectedLines(call, account, *id);
+  return JsonReply(UploadJobJson(*job));
+}
+
+bool UploadsApi::IsShownTo(const Call& call, const core::UploadJob& job) const {
+  return Reaches(call, catalogue_.Find(job.workspace, job.dataset).get());
 }
 
 Reply UploadsApi::List(const Call& call, const core::Account& account) {
@@ -130,7 +141,9 @@ Reply UploadsApi::List(const Call& call, const core::Account& account) {
   if (!jobs.ok()) return Refuse(jobs.error(), call.actor.request_id);
   std::vector<std::string> items;
   items.reserve(jobs->items.size());
-  for (const core::UploadJob& job : jobs->items) items.push_back(UploadJobJson(job));
+  for (const core::UploadJob& job : jobs->items) {
+    if (IsShownTo(call, job)) items.push_back(UploadJobJson(job));
+  }
   return JsonReply(ListJson(items, jobs->next ? PageToken(*jobs->next) : std::string()));
 }
 

@@ -37,6 +37,7 @@ class UploadsApi {
  private:
   class Receiver;
 
+  bool IsShownTo(const Call& call, const core::UploadJob& job) const;
   Reply List(const Call& call, const core::Account& account);
   Reply RejectedLines(const Call& call, const core::Account& account, core::UploadJobId id);
 

@@ -131,5 +131,50 @@ TEST_F(UploadsApiTest, RefusesWhatCantHoldBeforeTheFileCounts) {
   EXPECT_EQ(upload("").status, 201);
 }
 
+// A test token reached all data of its account by this door, while the data plane refused it.
+TEST_F(UploadsApiTest, ATestTokenReachesOnlyWhatIsMarkedAsTest) {
+  const auto made = Manage("POST", "/tokens", R"({"kind":"secret","environment":"test"})");
+  ASSERT_EQ(made.status, 201) << made.body;
+  const std::string token(Object(made).at("token").as_string());
+  const auto test = [&](const char* method, const std::string& target, const char* body = "") {
+    return planes_.Manage(method, "/manage/v1" + target, token, body,
+                          {{"If-Match", "*"}, {"Content-Type", "application/json"}});
+  };
+  const auto sent = Manage("POST", "/datasets/PRICES:upload", "symbol,close\nA,1\n");
+  ASSERT_EQ(sent.status, 201) << sent.body;
+  const std::string job = "/jobs/" + std::string(Object(sent).at("id").as_string());
+  const struct {
+    const char* method;
+    std::string target;
+    const char* body;
+  } calls[] = {
+      {"GET", "/datasets/PRICES", ""},
+      {"GET", "/datasets/PRICES/records", ""},
+      {"POST", "/datasets/PRICES:upload", "symbol,close\nB,1\n"},
+      {"GET", job, ""},
+      {"GET", job + "/rejected", ""},
+      {"PATCH", "/datasets/PRICES", R"({"title":"x"})"},
+      {"DELETE", "/datasets/PRICES", ""},
+      {"POST", "/datasets", R"({"name":"B","fields":[{"name":"a","type":"string"}],"key":"a"})"}};
+  for (const auto& call : calls) {
+    const auto refused = test(call.method, call.target, call.body);
+    EXPECT_EQ(refused.status, 403) << call.method << call.target << refused.body;
+    EXPECT_EQ(refused.Header("Latchkey-Reason"), "token_wrong_environment");
+  }
+  EXPECT_TRUE(Object(test("GET", "/datasets")).at("items").as_array().empty());
+  EXPECT_TRUE(Object(test("GET", "/jobs")).at("items").as_array().empty());
+
+  ASSERT_EQ(planes_
+                .Operator("PATCH", "/operator/v1/datasets/acme/PRICES", R"({"test":true})",
+                          {{"If-Match", "*"}})
+                .status,
+            200);
+  EXPECT_EQ(Object(test("GET", "/datasets")).at("items").as_array().size(), 1u);
+  EXPECT_EQ(Object(test("GET", "/jobs")).at("items").as_array().size(), 1u);
+  EXPECT_EQ(test("GET", "/datasets/PRICES/records").status, 200);
+  EXPECT_EQ(test("GET", job).status, 200);
+  EXPECT_EQ(test("DELETE", "/datasets/PRICES").status, 204);
+}
+
 }  // namespace
 }  // namespace latchkey::manage
