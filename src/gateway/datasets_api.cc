@@ -45,15 +45,26 @@ void DatasetsApi::List(Exchange& exchange, Call& call, const Destination& to,
   chain_.AnswerJson(exchange, call, core::SchemaListJson(definitions));
 }
 
+EntryPointer DatasetsApi::Admit(Exchange& exchange, Call& call, const Target& target,
+                                std::string_view parameters) {
+  EntryPointer entry;
+  const Decision decision = chain_.Verify(call, exchange.request(), target, entry);
+  if (!decision.allowed()) {
+    chain_.Refuse(exchange, call, decision);
+    return nullptr;
+  }
+  if (const Status refused = RefuseParameters(parameters); !refused.ok()) {
+    chain_.Refuse(exchange, call, refused.error());
+    return nullptr;
+  }
+  return entry;
+}
+
 // Who may read the records may read what they are.
 void DatasetsApi::Show(Exchange& exchange, Call& call, const Destination& to,
                        std::string_view parameters) {
-  EntryPointer entry;
-  const Decision decision =
-      chain_.Verify(call, exchange.request(), TargetOf(to.workspace, to.dataset), entry);
-  if (!decision.allowed()) return chain_.Refuse(exchange, call, decision);
-  const Status refused = RefuseParameters(parameters);
-  if (!refused.ok()) return chain_.Refuse(exchange, call, refused.error());
+  const EntryPointer entry = Admit(exchange, call, TargetOf(to.workspace, to.dataset), parameters);
+  if (entry == nullptr) return;
   chain_.AnswerJson(exchange, call, core::SchemaJson(entry->dataset));
 }
 
@@ -142,12 +153,9 @@ void DatasetsApi::Change(Exchange& exchange, Call& call, const Destination& to,
 
 void DatasetsApi::Rename(Exchange& exchange, Call& call, const Destination& to,
                          std::string_view parameters) {
-  EntryPointer entry;
   const Target target = TargetOf(to.workspace, to.dataset, core::Action::kDefine);
-  const Decision decision = chain_.Verify(call, exchange.request(), target, entry);
-  if (!decision.allowed()) return chain_.Refuse(exchange, call, decision);
-  const Status refused = RefuseParameters(parameters);
-  if (!refused.ok()) return chain_.Refuse(exchange, call, refused.error());
+  const EntryPointer entry = Admit(exchange, call, target, parameters);
+  if (entry == nullptr) return;
   service::DatasetPatch patch;
   patch.name = std::string(to.new_name);
   Submit(exchange, call, target, entry->dataset.id, std::move(patch), "Dataset has been renamed");
@@ -168,12 +176,9 @@ void DatasetsApi::Submit(Exchange& exchange, const Call& call, const Target& tar
 
 void DatasetsApi::Remove(Exchange& exchange, Call& call, const Destination& to,
                          std::string_view parameters) {
-  EntryPointer entry;
   const Target target = TargetOf(to.workspace, to.dataset, core::Action::kDefine);
-  const Decision decision = chain_.Verify(call, exchange.request(), target, entry);
-  if (!decision.allowed()) return chain_.Refuse(exchange, call, decision);
-  const Status refused = RefuseParameters(parameters);
-  if (!refused.ok()) return chain_.Refuse(exchange, call, refused.error());
+  const EntryPointer entry = Admit(exchange, call, target, parameters);
+  if (entry == nullptr) return;
   chain_.Act<Status>(
       exchange, call, target,
       [&definitions = chain_.dependencies().definitions, id = entry->dataset.id,

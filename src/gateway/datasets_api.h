@@ -34,6 +34,9 @@ class DatasetsApi {
               std::string_view parameters);
 
  private:
+  // Of a request without a body: the right, then that nothing is asked for. Null: it was refused.
+  EntryPointer Admit(http::Exchange& exchange, Call& call, const Target& target,
+                     std::string_view parameters);
   void CreateFrom(http::Exchange& exchange, Call& call, const Target& target,
                   std::string_view body);
   void Submit(http::Exchange& exchange, const Call& call, const Target& target, core::DatasetId id,
