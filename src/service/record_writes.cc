@@ -18,7 +18,7 @@ constexpr std::size_t kMaxReported = 100;
 constexpr std::size_t kBatchRecords = 4'096;
 constexpr std::size_t kBatchBytes = 4 * 1024 * 1024;
 // How often a write looks again because the dataset was changed under it.
-constexpr int kMaxAttempts = 5;
+constexpr int kMaxAttempts = 50;
 
 Error Busy() {
   return MakeError(ErrorCode::kUnavailable,
